@@ -1,0 +1,51 @@
+// Ids that are derived, never drawn: doing a thing again gives the same id, which is what makes at-least-once harmless.
+import { createHash } from 'node:crypto';
+
+const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const TIME_LENGTH = 9;
+const HASH_LENGTH = 26;
+
+/**
+ * A 26-character lower-case base-32 hash (130 bits) of the parts; usable in names of Kubernetes objects.
+ * The parts are joined by NUL, which none of them may hold, so that ('ab','c') and ('a','bc') differ.
+ */
+export function hash(...parts: string[]): string {
+  const bytes = createHash('sha256').update(parts.join('\0')).digest();
+  let out = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    for (bits += 8; bits >= 5; bits -= 5) out += ALPHABET[(value >>> (bits - 5)) & 31];
+    value &= (1 << bits) - 1;
+  }
+  return out.slice(0, HASH_LENGTH);
+}
+
+/** A short hash (50 bits) for names that people read and that are unique within one project. */
+export function shortHash(...parts: string[]): string {
+  return hash(...parts).slice(0, 10);
+}
+
+/** Milliseconds as nine base-32 characters that sort as the times do. */
+function timePrefix(ms: number): string {
+  let out = '';
+  for (let rest = Math.max(0, Math.floor(ms)), i = 0; i < TIME_LENGTH; i++, rest = Math.floor(rest / 32)) out = ALPHABET[rest % 32] + out;
+  return out;
+}
+
+/**
+ * Id of an event that begins a chain. `ms` is when the thing happened as its teller says (not when we heard of it),
+ * so that telling it twice gives one id.
+ */
+export function rootId(ms: number, ...parts: string[]): string {
+  return timePrefix(ms) + hash(...parts);
+}
+
+/**
+ * Id of an output event: from the id and source of its cause, its type and a key.
+ * It keeps the time prefix of its cause, so that a chain's events stand together in an index ordered by id.
+ */
+export function outputId(cause: { id: string; source: string }, type: string, key: string): string {
+  return cause.id.slice(0, TIME_LENGTH) + hash(cause.source, cause.id, type, key);
+}

@@ -1,0 +1,25 @@
+// Lane: one branch of one project; who runs, who waits, and the numbers that say which is newer.
+import { z } from 'zod';
+import { gitRef, gitSha, name } from './fields.ts';
+import { laneMode } from './project.ts';
+
+export const laneSpec = z.strictObject({
+  project: name,
+  ref: gitRef,
+});
+
+const laneEntry = z.object({ execution: name, number: z.int().positive() });
+
+export const laneStatus = z.object({
+  /** As it stood in the project when the last execution was opened. */
+  mode: laneMode,
+  slots: z.int().min(1).max(100),
+  /** Number of the newest execution. */
+  last: z.int().nonnegative(),
+  running: z.array(laneEntry).max(100),
+  waiting: z.array(laneEntry).max(1000),
+  /** SHA that the ref is at, as the newest push told. */
+  head: gitSha.optional(),
+});
+
+export type LaneEntry = z.infer<typeof laneEntry>;

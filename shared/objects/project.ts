@@ -1,0 +1,73 @@
+// Project: a repository, how it is built, and how what comes of it is released.
+import { z } from 'zod';
+import { duration, label, name, relativePath, text, timestamp, url } from './fields.ts';
+import { conditions } from './meta.ts';
+import { stages } from './pipeline.ts';
+
+/** How a front end without stages of its own is built. Each absent field is found out from the repository. */
+export const buildSpec = z.strictObject({
+  /** Folder of the front end in its repository. */
+  directory: relativePath.optional(),
+  /** Shell command that installs what the build needs; the empty string for none. */
+  install: z.string().max(4096).optional(),
+  /** Shell command that builds; the empty string for none. */
+  build: z.string().max(4096).optional(),
+  /** Folder, below `directory`, that the build leaves the site in. */
+  output: relativePath.optional(),
+  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(32_768)).optional(),
+  timeout: duration.optional(),
+});
+
+/** How the released files are served. */
+export const siteSpec = z.strictObject({
+  /** "404": 404.html where there is one. "spa": index.html answers every path that is no file. */
+  fallback: z.enum(['404', 'spa']).optional(),
+  /** /about answers with about.html or about/index.html. Default true. */
+  cleanUrls: z.boolean().optional(),
+  /** So many earlier versions go on having their assets served. Default 5. */
+  keepVersions: z.int().min(0).max(100).optional(),
+});
+
+/** What happens to a push while an earlier one of its branch is being built. */
+export const laneMode = z.enum(['queue', 'supersede', 'parallel']);
+
+export const projectSpec = z.strictObject({
+  source: z.strictObject({
+    url,
+    /** Branch whose builds are released to production. Default: the repository's own default branch. */
+    branch: text(256).optional(),
+    /** Name of a Credential. */
+    credential: name.optional(),
+    submodules: z.boolean().optional(),
+  }),
+  build: buildSpec.optional(),
+  /** Stages of the project's own; wins over the repository's .tidemill.yaml. */
+  stages: stages.optional(),
+  /** Name of a Pipeline object to take the stages from. */
+  pipeline: name.optional(),
+  site: siteSpec.optional(),
+  lane: z.strictObject({ mode: laneMode.optional(), slots: z.int().min(1).max(100).optional() }).optional(),
+  release: z
+    .strictObject({
+      /** Release what was built, without being asked: to production from the default branch, to a preview from others. Default true. */
+      auto: z.boolean().optional(),
+      previews: z.boolean().optional(),
+    })
+    .optional(),
+  /** Branches that are built; "*" stands for any characters. Default: all. */
+  branches: z.array(text(256)).max(100).optional(),
+  /** Look for new commits every so often; for local repositories they are watched as well. */
+  poll: duration.optional(),
+  paused: z.boolean().optional(),
+});
+
+export const projectStatus = z.object({
+  /** Ready: True when the source could be reached at the last try; False says why not. */
+  conditions,
+  defaultBranch: text(256).optional(),
+  lastPush: name.optional(),
+  lastPolled: timestamp.optional(),
+});
+
+/** A project's name is the first label of its site's host name. */
+export const projectName = label.max(40);

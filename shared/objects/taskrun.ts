@@ -1,0 +1,101 @@
+// Tekton's Task and TaskRun v1, as far as tidemill looks into them; Tekton itself, and the local runner, check the rest.
+// https://tekton.dev/docs/pipelines/tasks/ and https://tekton.dev/docs/pipelines/taskruns/
+import { z } from 'zod';
+import { metadata } from './meta.ts';
+import { text, timestamp } from './fields.ts';
+
+export const TEKTON_API_VERSION = 'tekton.dev/v1';
+
+export const paramValue = z.union([z.string().max(65_536), z.array(z.string().max(65_536)).max(1000), z.record(z.string().max(256), z.string().max(65_536))]);
+
+const tektonStep = z.looseObject({
+  name: text(63).optional(),
+  image: z.string().max(1024).optional(),
+  script: z.string().max(262_144).optional(),
+  command: z.array(z.string()).max(1000).optional(),
+  args: z.array(z.string()).max(1000).optional(),
+  env: z.array(z.looseObject({ name: text(256) })).max(1000).optional(),
+  workingDir: z.string().max(4096).optional(),
+});
+
+/** spec of a Task, loose: what tidemill does not know is Tekton's to accept or refuse. */
+export const taskSpec = z.looseObject({
+  params: z.array(z.looseObject({ name: text(128) })).max(200).optional(),
+  steps: z.array(tektonStep).min(1).max(100),
+  results: z.array(z.looseObject({ name: text(128) })).max(200).optional(),
+  workspaces: z.array(z.looseObject({ name: text(128) })).max(50).optional(),
+  volumes: z.array(z.looseObject({ name: text(128) })).max(50).optional(),
+});
+
+export const taskRunSpec = z.looseObject({
+  taskSpec: taskSpec.optional(),
+  taskRef: z.looseObject({ name: text(253).optional() }).optional(),
+  params: z.array(z.looseObject({ name: text(128), value: paramValue })).max(500).optional(),
+  workspaces: z.array(z.looseObject({ name: text(128) })).max(50).optional(),
+  timeout: z.string().max(32).optional(),
+  retries: z.int().min(0).max(100).optional(),
+  /** "TaskRunCancelled" asks for its end. */
+  status: z.string().max(64).optional(),
+  statusMessage: z.string().max(4096).optional(),
+});
+
+const stepState = z.looseObject({
+  name: z.string().max(63).optional(),
+  container: z.string().max(128).optional(),
+  imageID: z.string().max(1024).optional(),
+  terminationReason: z.string().max(128).optional(),
+  running: z.looseObject({ startedAt: timestamp.optional() }).optional(),
+  waiting: z.looseObject({ reason: z.string().optional() }).optional(),
+  terminated: z
+    .looseObject({ exitCode: z.int(), reason: z.string().optional(), startedAt: timestamp.optional(), finishedAt: timestamp.optional() })
+    .optional(),
+});
+
+const taskRunResult = z.looseObject({ name: text(128), type: z.string().max(16).optional(), value: paramValue });
+
+export const taskRunStatus = z.looseObject({
+  conditions: z
+    .array(
+      z.looseObject({
+        /** Always "Succeeded": Unknown while it goes on, True or False when it ended. */
+        type: text(64),
+        status: z.enum(['True', 'False', 'Unknown']),
+        reason: z.string().max(256).optional(),
+        message: z.string().max(32_768).optional(),
+        lastTransitionTime: timestamp.optional(),
+      }),
+    )
+    .optional(),
+  startTime: timestamp.optional(),
+  completionTime: timestamp.optional(),
+  podName: z.string().max(253).optional(),
+  steps: z.array(stepState).optional(),
+  results: z.array(taskRunResult).optional(),
+  retriesStatus: z.array(z.looseObject({})).optional(),
+});
+
+export const taskRun = z.looseObject({
+  apiVersion: z.literal(TEKTON_API_VERSION),
+  kind: z.literal('TaskRun'),
+  metadata: metadata.partial({ uid: true, resourceVersion: true, generation: true, creationTimestamp: true, namespace: true }),
+  spec: taskRunSpec,
+  status: taskRunStatus.optional(),
+});
+
+export type ParamValue = z.infer<typeof paramValue>;
+export type TaskSpec = z.infer<typeof taskSpec>;
+export type TaskRunSpec = z.infer<typeof taskRunSpec>;
+export type TaskRunStatus = z.infer<typeof taskRunStatus>;
+export type StepState = z.infer<typeof stepState>;
+export type TaskRunResult = z.infer<typeof taskRunResult>;
+
+/** The "Succeeded" condition of a TaskRun: undefined before the runner has looked at it. */
+export function succeeded(status: TaskRunStatus | undefined) {
+  return status?.conditions?.find((c) => c.type === 'Succeeded');
+}
+
+/** Whether the TaskRun ended, well or badly. */
+export function isDone(status: TaskRunStatus | undefined): boolean {
+  const state = succeeded(status)?.status;
+  return state === 'True' || state === 'False';
+}

@@ -1,0 +1,80 @@
+// The port that holds state: objects with versions, conflicts and watches, as the Kubernetes API server has them.
+// Adapters: shared/store (SQLite). Contract: test/contracts/objects.ts
+import type { Kind, NewObj, Obj } from '../objects/kinds.ts';
+
+export interface Ref {
+  namespace: string;
+  name: string;
+}
+
+export interface Page<T> {
+  items: T[];
+  /** Opaque; give it back for the next page. Absent: this was the last. */
+  continue?: string;
+  /** The moment the list was true: watch from here and miss nothing. */
+  resourceVersion: string;
+}
+
+export interface ListOptions {
+  namespace?: string;
+  /** Only objects that carry all of these labels with these values; answered from an index, never by a scan. */
+  labels?: Record<string, string>;
+  /** At most so many, 1 to 1000. Default 500. Ordered by namespace and name. */
+  limit?: number;
+  continue?: string;
+}
+
+export type WatchEvent<K extends Kind> =
+  | { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: Obj<K> }
+  /** Nothing changed up to this version. */
+  | { type: 'BOOKMARK'; resourceVersion: string };
+
+export interface WatchOptions {
+  namespace?: string;
+  labels?: Record<string, string>;
+  /** Only changes after this version; absent: first every object there is (as ADDED), then changes. Throws Expired when it is too old. */
+  since?: string;
+  signal: AbortSignal;
+}
+
+export interface Objects {
+  get<K extends Kind>(kind: K, ref: Ref): Promise<Obj<K> | undefined>;
+  list<K extends Kind>(kind: K, options?: ListOptions): Promise<Page<Obj<K>>>;
+  /** Durable when it resolves. Throws AlreadyExists, InvalidObject. */
+  create<K extends Kind>(object: NewObj<K>): Promise<Obj<K>>;
+  /** Replaces metadata (labels, annotations) and spec, if nobody wrote since `object` was read. Throws Conflict, NotFound, InvalidObject. */
+  update<K extends Kind>(object: Obj<K>): Promise<Obj<K>>;
+  /** Replaces labels and status and leaves spec alone, if nobody wrote since `object` was read. Throws Conflict, NotFound, InvalidObject. */
+  updateStatus<K extends Kind>(object: Obj<K>): Promise<Obj<K>>;
+  /** Throws NotFound; Conflict where a precondition fails. */
+  delete(kind: Kind, ref: Ref, precondition?: { uid?: string; resourceVersion?: string }): Promise<void>;
+  /** Changes in order, none left out, until the signal. */
+  watch<K extends Kind>(kind: K, options: WatchOptions): AsyncIterable<WatchEvent<K>>;
+}
+
+export class NotFound extends Error {
+  override name = 'NotFound';
+  constructor(kind: string, ref: Ref) {
+    super(`${kind} ${ref.namespace}/${ref.name} does not exist`);
+  }
+}
+
+export class AlreadyExists extends Error {
+  override name = 'AlreadyExists';
+  constructor(kind: string, ref: Ref) {
+    super(`${kind} ${ref.namespace}/${ref.name} already exists`);
+  }
+}
+
+/** Somebody else wrote in between: read again and decide again. */
+export class Conflict extends Error {
+  override name = 'Conflict';
+  constructor(kind: string, ref: Ref) {
+    super(`${kind} ${ref.namespace}/${ref.name} was changed in between; read it again`);
+  }
+}
+
+/** The version to watch from is no longer kept (HTTP 410): list again. */
+export class Expired extends Error {
+  override name = 'Expired';
+}
