@@ -1,0 +1,97 @@
+// Names and labels of objects, all derived: the same cause gives the same name, so that doing a thing again finds it there.
+import { hash, shortHash } from '../events/ids.ts';
+import { LABEL } from '../objects/meta.ts';
+import type { SpecOf } from '../objects/kinds.ts';
+import { PRODUCTION } from '../objects/release.ts';
+import { canonicalRepository } from './repository.ts';
+
+/** A DNS label of at most 63 characters: what pods, label values and host names can carry. */
+const MAX_LABEL = 63;
+
+/** `value` as a DNS label of at most `max` characters; a hash is added where something had to be changed or cut. */
+export function dnsLabel(value: string, max = MAX_LABEL): string {
+  const plain = value
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '');
+  if (plain === value && plain.length <= max) return plain;
+  const suffix = shortHash(value).slice(0, 6);
+  const kept = plain.slice(0, max - suffix.length - 1).replace(/-+$/, '');
+  return kept ? `${kept}-${suffix}` : `x-${suffix}`;
+}
+
+/** The short name of a branch or tag: refs/heads/main → main. */
+export function shortRef(ref: string): string {
+  return ref.replace(/^refs\/(?:heads|tags)\//, '');
+}
+
+export function isTag(ref: string): boolean {
+  return ref.startsWith('refs/tags/');
+}
+
+/** Full name of a branch that may already be one. */
+export function branchRef(branch: string): string {
+  return branch.startsWith('refs/') ? branch : `refs/heads/${branch}`;
+}
+
+/** One lane for each branch of a project; its tags share one, as do commits asked for by SHA. */
+export function laneName(project: string, ref: string): string {
+  if (isTag(ref)) return `${project}.tags`;
+  if (!ref.startsWith('refs/heads/')) return `${project}.commits`;
+  return `${project}.branch.${dnsLabel(shortRef(ref))}`;
+}
+
+/** `cause`: name of the Push, or id of the event, that asked for it. */
+export function executionName(project: string, cause: string): string {
+  return `${project}-${shortHash(project, cause)}`;
+}
+
+export function sourceName(execution: string): string {
+  return `${execution}-source`;
+}
+
+export function siteName(taskRun: string): string {
+  return `${taskRun}.site`;
+}
+
+/** One TaskRun for each step of each stage of an execution. */
+export function taskRunName(execution: string, stage: string, step: string): string {
+  const whole = `${execution}-${stage}-${step}`;
+  return whole.length <= MAX_LABEL ? whole : `${execution.slice(0, 40).replace(/-+$/, '')}-${shortHash(execution, stage, step)}`;
+}
+
+/** The nth (from 0) push of a ref from one commit to another. */
+export function pushName(repository: string, ref: string, before: string, after: string, occurrence: number): string {
+  return `push-${hash(canonicalRepository(repository), ref, before, after)}${occurrence === 0 ? '' : `-${occurrence}`}`;
+}
+
+/** "production" for the default branch, else a preview of the branch. */
+export function environmentOf(ref: string, defaultBranch: string): string {
+  const branch = shortRef(ref);
+  return branch === defaultBranch ? PRODUCTION : `preview-${dnsLabel(branch, 50)}`;
+}
+
+/** First label of the host name that an environment is served on; it is the Release's name as well. */
+export function releaseName(project: string, environment: string): string {
+  if (environment === PRODUCTION) return project;
+  const branch = environment.replace(/^preview-/, '');
+  return `${dnsLabel(branch, MAX_LABEL - project.length - 2)}--${project}`;
+}
+
+/** A label value that stands for a text of any length and characters. */
+export function labelHash(...parts: string[]): string {
+  return hash(...parts);
+}
+
+export function repositoryLabel(repository: string): string {
+  return labelHash(canonicalRepository(repository));
+}
+
+export function projectLabels(spec: SpecOf<'Project'>): Record<string, string> {
+  return { [LABEL.repository]: repositoryLabel(spec.source.url) };
+}
+
+/** Hooks without a project hear of all: found under the empty label. */
+export function hookLabels(spec: SpecOf<'Hook'>): Record<string, string> {
+  return { [LABEL.project]: spec.project ?? '' };
+}
