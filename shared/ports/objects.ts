@@ -19,8 +19,10 @@ export interface ListOptions {
   namespace?: string;
   /** Only objects that carry all of these labels with these values; answered from an index, never by a scan. */
   labels?: Record<string, string>;
-  /** At most so many, 1 to 1000. Default 500. Ordered by namespace and name. */
+  /** At most so many, 1 to 1000. Default 500. */
   limit?: number;
+  /** "name" (default): by namespace and name. "newest": by creation, newest first; from an index too, so that a page costs no more when history grows. */
+  order?: 'name' | 'newest';
   continue?: string;
 }
 
