@@ -72,7 +72,7 @@ export function parseEvent(value: unknown): TidemillEvent {
   if (!checked.success) throw new InvalidEvent(`Not a valid CloudEvent: ${describe(checked.error)}`);
   const { type } = checked.data;
   if (!isEventType(type)) throw new InvalidEvent(`Unknown event type "${type}"`);
-  return { ...checked.data, type, data: parseData(type, checked.data.data) } as TidemillEvent;
+  return { ...checked.data, type, data: parseData(type, checked.data.data) };
 }
 
 /** The data of an event of this type, checked. Throws InvalidEvent. */

@@ -1,5 +1,5 @@
 // Every kind of object, with the schema of its spec and status: the types, the checks and later the CRDs come from here.
-import { z } from 'zod';
+import type { z } from 'zod';
 import { artifactSpec, artifactStatus } from './artifact.ts';
 import { executionSpec, executionStatus } from './execution.ts';
 import { credentialSpec, credentialStatus, hookSpec, hookStatus } from './hook.ts';

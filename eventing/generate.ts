@@ -1,0 +1,57 @@
+// Writes what is generated from the graph and the schemas (npm run generate), or says what is out of date (npm run check).
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { argv, stdout } from 'node:process';
+import { diagram } from './diagram.ts';
+import { cycleList, eventTable, functionTable } from './table.ts';
+
+const ROOT = resolve(import.meta.dirname, '..');
+
+/** The generated text of each file, made from what the file holds now. */
+const generated: Record<string, (current: string) => string> = {
+  'README.md': (text) => between(text, 'diagram', mermaid()),
+  'eventing/README.md': (text) =>
+    [
+      ['diagram', mermaid()],
+      ['functions', functionTable()],
+      ['events', eventTable()],
+      ['cycles', cycleList()],
+    ].reduce((page, [name, body]) => between(page, name ?? '', body ?? ''), text),
+};
+
+function mermaid(): string {
+  return ['```mermaid', diagram(), '```'].join('\n');
+}
+
+/** Replaces what stands between `<!-- name:begin … -->` and `<!-- name:end -->`. Throws where the marks are missing. */
+export function between(page: string, name: string, body: string): string {
+  const begin = new RegExp(`<!-- ${name}:begin[^>]*-->`).exec(page);
+  const end = page.indexOf(`<!-- ${name}:end -->`);
+  if (!begin || end < begin.index)
+    throw new Error(`The marks <!-- ${name}:begin --> and <!-- ${name}:end --> are missing: put them where the ${name} should be`);
+  return `${page.slice(0, begin.index + begin[0].length)}\n\n${body}\n\n${page.slice(end)}`;
+}
+
+/** A sentence for each generated file that is not what the graph and the schemas make of it. */
+export function drift(root = ROOT): string[] {
+  return Object.entries(generated).flatMap(([file, make]) => {
+    const current = readFileSync(join(root, file), 'utf8');
+    return make(current) === current ? [] : [`${file} is out of date: run npm run generate`];
+  });
+}
+
+/** Writes every generated file that is out of date; gives their paths. */
+export function generate(root = ROOT): string[] {
+  return Object.entries(generated).flatMap(([file, make]) => {
+    const current = readFileSync(join(root, file), 'utf8');
+    const next = make(current);
+    if (next === current) return [];
+    writeFileSync(join(root, file), next);
+    return [file];
+  });
+}
+
+if (argv[1] === import.meta.filename) {
+  const written = generate();
+  stdout.write(written.length > 0 ? `${written.map((file) => `wrote ${file}`).join('\n')}\n` : 'Everything generated is up to date.\n');
+}
