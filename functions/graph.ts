@@ -65,7 +65,13 @@ export const functions = {
   'lane-advance': {
     does: 'gives the freed slot of a lane to the next in line',
     consumes: ['dev.tidemill.execution.finished.v1'],
-    emits: ['dev.tidemill.execution.started.v1'],
+    emits: ['dev.tidemill.execution.admitted.v1'],
+    needs: ['objects'],
+  },
+  'execution-admitted': {
+    does: 'starts the first stage of an execution that waited for its lane',
+    consumes: ['dev.tidemill.execution.admitted.v1'],
+    emits: ['dev.tidemill.execution.started.v1', 'dev.tidemill.execution.finished.v1'],
     needs: ['objects', 'runner'],
   },
   'release-requested': {
@@ -142,6 +148,8 @@ export const publicTypes = [
 ] as const satisfies readonly EventType[];
 
 /** Cycles in the graph that are meant, each with what makes it end. */
-export const knownCycles: readonly { through: readonly string[]; ends: string }[] = [];
+export const knownCycles: readonly { through: readonly string[]; ends: string }[] = [
+  { through: ['lane-advance', 'execution-admitted'], ends: 'an execution finishes once, and each turn takes one out of its lane' },
+];
 
 export type FunctionName = keyof typeof functions;

@@ -66,6 +66,8 @@ export const eventData = {
   }),
   /** Somebody wants a running or waiting execution to end. */
   'dev.tidemill.execution.cancel-requested.v1': z.object({ ...execution, by: text(128).optional(), reason }),
+  /** Its lane has a slot for it now. */
+  'dev.tidemill.execution.admitted.v1': z.object(execution),
   'dev.tidemill.execution.started.v1': z.object({ ...execution, number: z.int().positive(), sha: gitSha, ref: gitRef }),
   /** Terminal: succeeded, failed or cancelled. */
   'dev.tidemill.execution.finished.v1': z.object({

@@ -1,6 +1,6 @@
 // Lane: one branch of one project; who runs, who waits, and the numbers that say which is newer.
 import { z } from 'zod';
-import { gitRef, gitSha, name } from './fields.ts';
+import { gitRef, gitSha, name, timestamp } from './fields.ts';
 import { laneMode } from './project.ts';
 
 export const laneSpec = z.strictObject({
@@ -20,6 +20,9 @@ export const laneStatus = z.object({
   waiting: z.array(laneEntry).max(1000),
   /** SHA that the ref is at, as the newest push told. */
   head: gitSha.optional(),
+  headPushedAt: timestamp.optional(),
+  /** The newest moves of the ref, oldest first. */
+  recent: z.array(z.object({ before: gitSha, after: gitSha })).max(50),
 });
 
 export type LaneEntry = z.infer<typeof laneEntry>;

@@ -65,7 +65,8 @@ export const projectStatus = z.object({
   /** Ready: True when the source could be reached at the last try; False says why not. */
   conditions,
   defaultBranch: text(256).optional(),
-  lastPush: name.optional(),
+  /** The newest version built from the default branch or a tag: what "latest" means to a deploy. */
+  latest: z.object({ artifact: name, version: text(128), at: timestamp }).optional(),
   lastPolled: timestamp.optional(),
 });
 

@@ -1,0 +1,57 @@
+// A source was asked for: resolve it to a commit by its full SHA, which never changes again.
+import type { Handler } from '../../shared/host/contract.ts';
+import { NotYet } from '../../shared/host/contract.ts';
+import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
+import { type Commit, GitError } from '../../shared/ports/git.ts';
+import type { functions } from '../graph.ts';
+
+type Event = Parameters<Handler<(typeof functions)['artifact-requested']>>[0];
+type Outcome = Awaited<ReturnType<Handler<(typeof functions)['artifact-requested']>>>;
+
+export const handle: Handler<(typeof functions)['artifact-requested']> = async (event, deps) => {
+  const { namespace, artifact: name } = event.data;
+  const artifact = await deps.objects.get('Artifact', { namespace, name });
+  if (!artifact || artifact.spec.type !== 'git') return {};
+  if (artifact.status?.phase === 'Resolved') return resolved(event, artifact, artifact.status);
+  const { url, ref, credential } = artifact.spec;
+  try {
+    const commit = await deps.git.resolve({ url, ...(credential && { credential }) }, ref);
+    return resolved(event, artifact, resolvedStatus(commit, deps.now()));
+  } catch (error) {
+    if (!(error instanceof GitError)) throw error;
+    if (error.kind === 'unreachable' && deps.attempt < deps.lastAttempt) throw new NotYet(error.message, backoff_ms(deps.attempt));
+    return failed(event, artifact, error);
+  }
+};
+
+function resolvedStatus(commit: Commit, now: string): StatusOf<'Artifact'> {
+  const { sha, tree, ref, commitTime, subject, author } = commit;
+  return {
+    phase: 'Resolved',
+    digest: `${sha.length === 64 ? 'sha256' : 'sha1'}:${sha}`,
+    git: { sha, tree, commitTime, subject, author, ...(ref && { ref }) },
+    resolvedAt: now,
+    conditions: [{ type: 'Resolved', status: 'True', reason: 'CommitFound', lastTransitionTime: now }],
+  };
+}
+
+function resolved(event: Event, artifact: Obj<'Artifact'>, status: StatusOf<'Artifact'>): Outcome {
+  return {
+    status: { ...artifact, status },
+    outputs: [{ type: 'dev.tidemill.artifact.resolved.v1', subject: event.data.artifact, data: { ...event.data, type: 'git', digest: status.digest! } }],
+  };
+}
+
+function failed(event: Event, artifact: Obj<'Artifact'>, error: GitError): Outcome {
+  const reason = error.message.slice(0, 4096);
+  const phase = error.kind === 'unreachable' ? 'Failed' : 'Invalid';
+  return {
+    status: { ...artifact, status: { phase, reason } },
+    outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject: event.data.artifact, data: { ...event.data, reason } }],
+  };
+}
+
+/** One second, doubled to a minute at most: a server that is away is asked for about five minutes. */
+function backoff_ms(attempt: number): number {
+  return Math.min(60_000, 1000 * 2 ** (attempt - 1));
+}

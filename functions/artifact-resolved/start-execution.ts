@@ -1,0 +1,64 @@
+// The commit of an execution is known: freeze the pipeline that it has at that commit, and start it if its lane has a slot.
+import { closed, defined, isTerminal } from '../../shared/decisions/execution.ts';
+import { isAdmitted } from '../../shared/decisions/lane.ts';
+import { planFiles, planPipeline } from '../../shared/decisions/plan.ts';
+import type { EventOf } from '../../shared/events/event.ts';
+import type { Deps } from '../../shared/host/contract.ts';
+import { modifyStatus } from '../../shared/host/modify.ts';
+import { beginExecution, finishedEvent } from '../../shared/host/start-stage.ts';
+import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
+import { GitError } from '../../shared/ports/git.ts';
+import type { functions } from '../graph.ts';
+
+type Entry = (typeof functions)['artifact-resolved'];
+type Event = EventOf<Entry['consumes'][number]>;
+
+export async function startExecution(event: Event, deps: Deps<Entry>) {
+  const { namespace, execution: name, project: projectName, artifact } = event.data;
+  const [project, source, execution] = await Promise.all([
+    deps.objects.get('Project', { namespace, name: projectName }),
+    deps.objects.get('Artifact', { namespace, name: artifact }),
+    deps.objects.get('Execution', { namespace, name }),
+  ]);
+  if (!execution || isTerminal(execution.status) || execution.status?.phase === 'Running') return {};
+  const pending = withCommit(execution.status ?? { phase: 'Pending' }, source);
+  if (!project) return fail(execution, pending, `Project ${projectName} was removed`, deps);
+
+  const planned = pending.definition ? undefined : await plan(project, execution, pending, deps);
+  if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
+  // Written before the lane is looked at: whoever writes last, this or the lane, sees the other (execution-admitted).
+  const queued = await modifyStatus(deps.objects, 'Execution', { namespace, name }, ({ status }) =>
+    planned && status?.phase === 'Pending' ? defined(withCommit(status, source), planned.stages, planned.definedBy) : undefined,
+  );
+  const lane = await deps.objects.get('Lane', { namespace, name: execution.spec.lane });
+  if (queued.status?.phase !== 'Queued' || !isAdmitted(lane?.status, name)) return {};
+  return beginExecution(queued, queued.status, deps, event);
+}
+
+async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git }: Deps<Entry>) {
+  const earlier = execution.spec.rerunOf && (await objects.get('Execution', { namespace: execution.metadata.namespace, name: execution.spec.rerunOf }));
+  if (earlier && earlier.status?.definition) return { stages: earlier.status.definition, definedBy: `the definition of ${earlier.metadata.name}, which this runs again` };
+  const sha = status.sha;
+  if (!sha) throw new Error(`The source of execution ${execution.metadata.name} was told to be resolved, but has no commit`);
+  const { url, credential } = project.spec.source;
+  const repository = { url, ...(credential && { credential }) };
+  try {
+    const pipeline = project.spec.pipeline ? await objects.get('Pipeline', { namespace: project.metadata.namespace, name: project.spec.pipeline }) : undefined;
+    if (project.spec.pipeline && !pipeline) return { error: `The project names the pipeline ${project.spec.pipeline}, which does not exist` };
+    const files = await planFiles(project.spec, { list: (path) => git.list(repository, sha, path), read: (path) => git.readFile(repository, sha, path) });
+    return planPipeline({ project: project.spec, files, sha, ...(pipeline && { pipeline: pipeline.spec.stages }) });
+  } catch (error) {
+    if (error instanceof GitError && error.kind !== 'unreachable') return { error: error.message };
+    throw error;
+  }
+}
+
+function withCommit(status: StatusOf<'Execution'>, source: Obj<'Artifact'> | undefined): StatusOf<'Execution'> {
+  const git = source?.status?.git;
+  return git ? { ...status, sha: git.sha, commitTime: git.commitTime, ...(git.subject && { subject: git.subject }) } : status;
+}
+
+function fail(execution: Obj<'Execution'>, pending: StatusOf<'Execution'>, reason: string, { now }: Deps<Entry>) {
+  const status = closed(pending, 'Failed', now(), reason.slice(0, 4096));
+  return { status: { ...execution, status }, outputs: [finishedEvent(execution, status)] };
+}

@@ -1,0 +1,92 @@
+// The Push object for what was told: found when somebody told of it before, made when it is new.
+import { laneName, pushName, repositoryLabel, labelHash } from '../../shared/decisions/names.ts';
+import { addTeller, isAnswered, recognise, type Tell } from '../../shared/decisions/push.ts';
+import type { EventOf } from '../../shared/events/event.ts';
+import { ensure, modifyStatus } from '../../shared/host/modify.ts';
+import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
+import { LABEL } from '../../shared/objects/meta.ts';
+import type { Objects } from '../../shared/ports/objects.ts';
+import type { functions } from '../graph.ts';
+
+type Event = EventOf<(typeof functions)['git-push']['consumes'][number]>;
+
+/** Pushes belong to a repository, not to a project. */
+const NAMESPACE = 'default';
+const NONE = '0'.repeat(40);
+/** The same ref moved between the same two commits so often: more than that is no push but a fault. */
+const MAX_OCCURRENCES = 10_000;
+
+/** Undefined: it was told before, and what came of it is known or on its way. */
+export async function findPush(event: Event, projects: Obj<'Project'>[], objects: Objects, now: string): Promise<Obj<'Push'> | undefined> {
+  const moved = movement(event);
+  const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
+  const headIsAfter = await isHead(projects, moved.ref, moved.after, objects);
+  for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
+    const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
+    const push = await ensure(objects, newPush(event, name, moved, tell));
+    const recognised = recognise(push, tell, headIsAfter);
+    if (recognised.kind === 'mine') return push;
+    if (recognised.kind === 'other') continue;
+    if (recognised.status) await remember(objects, name, tell, headIsAfter);
+    return undefined;
+  }
+  throw new Error(`${moved.ref} of ${event.data.repository} moved from ${moved.before} to ${moved.after} more than ${MAX_OCCURRENCES} times`);
+}
+
+interface Movement {
+  kind: Obj<'Push'>['spec']['kind'];
+  ref: string;
+  before: string;
+  after: string;
+  pushedAt: string | undefined;
+  teller: 'webhook' | 'poll';
+}
+
+function movement(event: Event): Movement {
+  if (event.type === 'dev.tidemill.pull-request.changed.v1') {
+    const { headRef, head, number, action } = event.data;
+    return { kind: 'pull-request', ref: headRef, before: `${number}/${action}`, after: head, pushedAt: undefined, teller: 'webhook' };
+  }
+  const { ref, before, pushedAt, teller } = event.data;
+  if (event.type === 'dev.tidemill.git.branch-deleted.v1') return { kind: 'branch-deleted', ref, before, after: NONE, pushedAt, teller };
+  return { kind: event.type === 'dev.tidemill.git.tag.v1' ? 'tag' : 'branch', ref, before, after: event.data.after, pushedAt, teller };
+}
+
+/** Whether a project that builds this ref has it at this commit already. */
+async function isHead(projects: Obj<'Project'>[], ref: string, after: string, objects: Objects): Promise<boolean> {
+  for (const { metadata } of projects) {
+    const lane = await objects.get('Lane', { namespace: metadata.namespace, name: laneName(metadata.name, ref) });
+    if (lane?.status?.head === after) return true;
+  }
+  return false;
+}
+
+function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewObj<'Push'> {
+  const { repository, repositoryId, by } = event.data;
+  const isPullRequest = event.type === 'dev.tidemill.pull-request.changed.v1';
+  return {
+    kind: 'Push',
+    metadata: {
+      name,
+      namespace: NAMESPACE,
+      labels: { [LABEL.repository]: repositoryLabel(repository), [LABEL.ref]: labelHash(repositoryLabel(repository), moved.ref) },
+    },
+    spec: {
+      kind: moved.kind,
+      repository,
+      ref: moved.ref,
+      ...(isPullRequest ? { pullRequest: event.data.number } : { before: moved.before }),
+      ...(moved.kind !== 'branch-deleted' && { after: moved.after }),
+      ...(repositoryId && { repositoryId }),
+      ...(by && { by }),
+    },
+    status: addTeller({ told: [], results: [] }, tell),
+  };
+}
+
+async function remember(objects: Objects, name: string, tell: Tell, headIsAfter: boolean): Promise<void> {
+  await modifyStatus(objects, 'Push', { namespace: NAMESPACE, name }, (push) => {
+    const recognised = recognise(push, tell, headIsAfter || !isAnswered(push.status ?? { told: [], results: [] }));
+    return recognised.kind === 'told' ? recognised.status : undefined;
+  });
+}

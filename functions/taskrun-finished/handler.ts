@@ -1,0 +1,75 @@
+// A TaskRun of ours ended: record the step, register what it left, start the next stage or close the execution.
+import { closed, failureOf, isTerminal, next, siteOf, stepEnded, type StepEnd } from '../../shared/decisions/execution.ts';
+import type { Output } from '../../shared/events/event.ts';
+import type { Deps, Handler } from '../../shared/host/contract.ts';
+import { modifyStatus } from '../../shared/host/modify.ts';
+import { finishedEvent, startStage } from '../../shared/host/start-stage.ts';
+import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
+import { LABEL } from '../../shared/objects/meta.ts';
+import { isDone, succeeded } from '../../shared/objects/taskrun.ts';
+import type { functions } from '../graph.ts';
+import { registerSite } from './register-site.ts';
+
+type Entry = (typeof functions)['taskrun-finished'];
+type Event = Parameters<Handler<Entry>>[0];
+type Emitted = Output<Entry['emits'][number]>;
+type Status = StatusOf<'Execution'>;
+
+export const handle: Handler<Entry> = async (event, deps) => {
+  const { namespace, name, uid } = event.data.taskRun.metadata;
+  // The event only rings: what is true stands in the object, and another one may have its name by now.
+  const taskRun = await deps.runner.get({ namespace, name });
+  const executionName = taskRun?.metadata.labels?.[LABEL.execution];
+  if (!taskRun || taskRun.metadata.uid !== uid || !isDone(taskRun.status) || !executionName) return {};
+  const execution = await deps.objects.get('Execution', { namespace, name: executionName });
+  if (!execution?.status || isTerminal(execution.status)) return {};
+
+  const end = endOf(taskRun, deps.now());
+  const site = end.phase === 'Succeeded' ? await registerSite(execution, taskRun, deps) : undefined;
+  const step: StepEnd = site && 'refused' in site ? { ...end, phase: 'Failed', message: site.refused } : { ...end, ...(site && { artifact: site.artifact.metadata.name }) };
+  const create = site && 'artifact' in site ? [site.artifact] : [];
+  return goOn(execution, stepEnded(execution.status, step), create, event, deps);
+};
+
+async function goOn(execution: Obj<'Execution'>, status: Status, create: NewObj[], event: Event, deps: Deps<Entry>) {
+  const what = next(status);
+  if (what === 'wait') return { create, status: { ...execution, status } };
+  if ('start' in what) {
+    const started = await startStage(execution, status, what.start, deps, event);
+    return { create, status: { ...execution, status: started }, outputs: started.phase === 'Running' ? [] : [finishedEvent(execution, started)] };
+  }
+  const site = siteOf(status);
+  const done = { ...closed(status, what.close, deps.now(), failureOf(status)?.slice(0, 4096)), ...(site && { artifact: site }) };
+  const outputs: Emitted[] = [finishedEvent(execution, done)];
+  if (what.close === 'Succeeded' && site) outputs.push(...(await siteReady(execution, site, create, deps)));
+  return { create, status: { ...execution, status: done }, outputs };
+}
+
+/** The site of an execution that succeeded: "latest" from now on where it is of the default branch or a tag, and told. */
+async function siteReady(execution: Obj<'Execution'>, name: string, create: NewObj[], { objects, now }: Deps<Entry>): Promise<Emitted[]> {
+  const { namespace } = execution.metadata;
+  const { project } = execution.spec;
+  const artifact = create.find((object) => object.metadata.name === name) ?? (await objects.get('Artifact', { namespace, name }));
+  const { version, digest } = (artifact?.status ?? {}) as StatusOf<'Artifact'>;
+  if (!version || !digest) throw new Error(`Artifact ${name} of execution ${execution.metadata.name} is not resolved`);
+  await modifyStatus(objects, 'Project', { namespace, name: project }, ({ spec, status }) => {
+    const { ref } = execution.spec;
+    const isRelease = ref.startsWith('refs/tags/') || ref === `refs/heads/${spec.source.branch ?? status?.defaultBranch}`;
+    return isRelease ? { ...status, latest: { artifact: name, version, at: now() } } : undefined;
+  });
+  const data = { namespace, project, execution: execution.metadata.name, artifact: name, type: 'site' as const, digest };
+  return [{ type: 'dev.tidemill.artifact.resolved.v1', subject: name, data }];
+}
+
+function endOf(taskRun: Obj<'TaskRun'>, now: string): StepEnd {
+  const { status, metadata } = taskRun;
+  const condition = succeeded(status);
+  const cancelled = condition?.reason === 'TaskRunCancelled';
+  return {
+    taskRun: metadata.name,
+    phase: condition?.status === 'True' ? 'Succeeded' : cancelled ? 'Cancelled' : 'Failed',
+    ...(condition?.status === 'False' && condition.message && { message: condition.message.slice(0, 4096) }),
+    ...(status?.startTime && { started: status.startTime }),
+    ended: status?.completionTime ?? now,
+  };
+}

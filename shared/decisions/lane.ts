@@ -1,0 +1,107 @@
+// Lanes: who of a branch runs, who waits, and which push is newer. Pure; the Lane object is its memory.
+import type { StatusOf } from '../objects/kinds.ts';
+import type { LaneEntry } from '../objects/lane.ts';
+
+type Lane = StatusOf<'Lane'>;
+
+/** So many earlier moves of the head are remembered to tell a late push from a new one. */
+const RECENT = 50;
+const MAX_WAITING = 1000;
+
+export interface LanePolicy {
+  mode: 'queue' | 'supersede' | 'parallel';
+  slots: number;
+}
+
+/** A move of the lane's ref, as a push tells it. */
+export interface HeadMove {
+  before: string;
+  after: string;
+  pushedAt?: string;
+}
+
+/** A project's lane settings, with the defaults: one at a time in order, or four side by side when parallel. */
+export function lanePolicy(lane: { mode?: LanePolicy['mode'] | undefined; slots?: number | undefined } | undefined): LanePolicy {
+  const mode = lane?.mode ?? 'queue';
+  return { mode, slots: mode === 'supersede' ? 1 : (lane?.slots ?? (mode === 'parallel' ? 4 : 1)) };
+}
+
+export function emptyLane(policy: LanePolicy): Lane {
+  return { ...policy, last: 0, running: [], waiting: [], recent: [] };
+}
+
+/** The lane has as many waiting as it can remember; say so rather than lose one. */
+export class LaneFull extends Error {
+  override name = 'LaneFull';
+}
+
+export interface Entered {
+  lane: Lane;
+  number: number;
+  /** Why the commit was behind its branch already when it came. */
+  outdated?: string;
+  /** Entries that this one replaces (mode supersede). */
+  superseded: LaneEntry[];
+}
+
+/** Takes the lane's next number for an execution; one that is in already keeps its number. Throws LaneFull. */
+export function enterLane(lane: Lane, execution: string, policy: LanePolicy, move?: HeadMove): Entered {
+  const known = [...lane.running, ...lane.waiting].find((entry) => entry.execution === execution);
+  if (known) return { lane, number: known.number, superseded: replacedBy(lane, known, policy) };
+  if (lane.waiting.length >= MAX_WAITING) throw new LaneFull(`${MAX_WAITING} executions wait in this lane already; cancel some, or use the lane mode "supersede"`);
+
+  const outdated = move && whyOutdated(lane, move);
+  const entry = { execution, number: lane.last + 1 };
+  const entered = admit({ ...lane, ...policy, ...(move && !outdated ? newHead(move) : {}), ...(move && { recent: remember(lane, move) }), last: entry.number, waiting: [...lane.waiting, entry] });
+  return { lane: entered, number: entry.number, superseded: replacedBy(entered, entry, policy), ...(outdated && { outdated }) };
+}
+
+/** Takes an execution out, wherever it stands, and gives its slot to the next. */
+export function leaveLane(lane: Lane, execution: string): Lane {
+  const without = (entries: LaneEntry[]) => entries.filter((entry) => entry.execution !== execution);
+  return admit({ ...lane, running: without(lane.running), waiting: without(lane.waiting) });
+}
+
+export function isAdmitted(lane: Lane | undefined, execution: string): boolean {
+  return lane?.running.some((entry) => entry.execution === execution) ?? false;
+}
+
+/** The branch is gone: its head is forgotten, so that a new branch of that name starts afresh. */
+export function forgetHead(lane: Lane): Lane {
+  const { head: _head, headPushedAt: _at, ...rest } = lane;
+  return { ...rest, recent: [] };
+}
+
+/**
+ * Whether a push is one that the lane's head has already moved past, and the sentence that says so.
+ * What follows directly on the head is never outdated; otherwise the times of push decide where both are known,
+ * and else whether an earlier push was seen to start from this one's commit.
+ */
+export function whyOutdated(lane: Lane, move: HeadMove): string | undefined {
+  if (!lane.head || move.before === lane.head || move.after === lane.head) return undefined;
+  const sentence = `the branch had moved on to ${lane.head.slice(0, 12)} before this push was told`;
+  if (move.pushedAt && lane.headPushedAt) {
+    const difference = Date.parse(move.pushedAt) - Date.parse(lane.headPushedAt);
+    if (difference !== 0) return difference < 0 ? sentence : undefined;
+  }
+  return lane.recent.some((earlier) => earlier.before === move.after) ? sentence : undefined;
+}
+
+function newHead(move: HeadMove): Partial<Lane> {
+  return { head: move.after, headPushedAt: move.pushedAt };
+}
+
+function remember(lane: Lane, move: HeadMove): Lane['recent'] {
+  return [...lane.recent, { before: move.before, after: move.after }].slice(-RECENT);
+}
+
+function admit(lane: Lane): Lane {
+  const free = Math.max(0, lane.slots - lane.running.length);
+  if (free === 0 || lane.waiting.length === 0) return lane;
+  return { ...lane, running: [...lane.running, ...lane.waiting.slice(0, free)], waiting: lane.waiting.slice(free) };
+}
+
+function replacedBy(lane: Lane, entry: LaneEntry, policy: LanePolicy): LaneEntry[] {
+  if (policy.mode !== 'supersede') return [];
+  return [...lane.running, ...lane.waiting].filter((other) => other.number < entry.number);
+}

@@ -1,0 +1,77 @@
+// Which version becomes live. Pure: the pointer and a request in, the pointer or a refusal out.
+import type { EventData } from '../events/types.ts';
+import type { Obj, StatusOf } from '../objects/kinds.ts';
+import type { Deployment } from '../objects/release.ts';
+
+type Status = StatusOf<'Release'>;
+type Request = EventData<'dev.tidemill.release.requested.v1'>;
+
+const KEPT = 100;
+
+export type Decision = { status: Status; live: Deployment } | { same: Deployment } | { refused: string };
+
+/** Deploys an artifact. An automatic request never replaces something newer; a person's may. */
+export function decideDeploy(status: Status, request: Request, artifact: Obj<'Artifact'>, now: string): Decision {
+  if (request.trigger !== 'user') {
+    const refused = whyNotByItself(status, request);
+    if (refused) return { refused };
+  }
+  const made = deploymentOf(artifact, request, now);
+  if (!made) return { refused: `${artifact.metadata.name} is no site that can be served: it is ${artifact.spec.type}, ${artifact.status?.phase ?? 'Unresolved'}` };
+  if (status.current?.artifact === made.artifact) return { same: status.current };
+  return { status: moved(status, made), live: made };
+}
+
+/** Goes back: to the version named, or to the one that was live before the present one was first deployed. */
+export function decideRollback(status: Status, request: Request, now: string): Decision {
+  if (!status.current) return { refused: 'nothing is live here, so there is nothing to roll back' };
+  const target = request.version ? status.history.find((entry) => entry.version === request.version) : previous(status);
+  if (!target) {
+    if (request.version === status.current.version) return { same: status.current };
+    return { refused: request.version ? `version ${request.version} was never live here; deploy it instead` : 'no earlier version was live here' };
+  }
+  const { rollback: _rollback, by: _by, ...same } = target;
+  const made: Deployment = { ...same, at: now, trigger: request.trigger, rollback: true, ...(request.by && { by: request.by }) };
+  return { status: moved(status, made), live: made };
+}
+
+/** Takes an environment off the air; its history stays. */
+export function decideRetire(status: Status): Status {
+  if (!status.current) return status;
+  const { current, ...rest } = status;
+  return { ...rest, history: [current, ...status.history].slice(0, KEPT) };
+}
+
+function whyNotByItself(status: Status, request: Request): string | undefined {
+  if (request.outdated) return 'the branch had moved on before this commit was built; deploy it by its version if it is wanted';
+  const newest = Math.max(0, ...[status.current, ...status.history].map((entry) => entry?.number ?? 0));
+  if (request.number !== undefined && request.number < newest) {
+    return `execution number ${request.number} is older than number ${newest}, which was live already; deploy it by its version if it is wanted`;
+  }
+  return undefined;
+}
+
+function deploymentOf(artifact: Obj<'Artifact'>, request: Request, now: string): Deployment | undefined {
+  if (artifact.spec.type !== 'site' || artifact.status?.phase !== 'Resolved' || !artifact.status.version) return undefined;
+  return {
+    artifact: artifact.metadata.name,
+    version: artifact.status.version,
+    manifest: artifact.spec.manifest,
+    at: now,
+    trigger: request.trigger,
+    ...(request.number !== undefined && { number: request.number }),
+    ...(request.by && { by: request.by }),
+  };
+}
+
+/** The version that was live before the present one was first deployed, whatever was rolled back to in between. */
+function previous(status: Status): Deployment | undefined {
+  const all = [status.current!, ...status.history];
+  const first = all.findLastIndex((entry) => entry.version === status.current!.version && !entry.rollback);
+  return all.slice(first + 1).find((entry) => !entry.rollback && entry.version !== status.current!.version);
+}
+
+function moved(status: Status, to: Deployment): Status {
+  const { refused: _refused, ...rest } = status;
+  return { ...rest, current: to, history: status.current ? [status.current, ...status.history].slice(0, KEPT) : status.history };
+}

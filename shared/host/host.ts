@@ -1,0 +1,116 @@
+// The host of event functions: parses what comes in, calls the handler, checks what comes out, and commits all of it at once.
+import type { TidemillEvent } from '../events/event.ts';
+import { InvalidEvent, type Output, parseData, parseEvent } from '../events/event.ts';
+import { outputId } from '../events/ids.ts';
+import type { EventType } from '../events/types.ts';
+import { InvalidObject, type NewObj, type Obj } from '../objects/kinds.ts';
+import type { Broker, Delivery, Settlement } from '../ports/broker.ts';
+import { Conflict } from '../ports/objects.ts';
+import { type Log, NotYet, type Outcome, type Ports, Refused } from './contract.ts';
+
+/** A function as the graph describes it. */
+export interface Entry {
+  consumes: readonly EventType[];
+  emits: readonly EventType[];
+  needs: readonly (keyof Ports)[];
+  concurrency?: number;
+  maxAttempts?: number;
+}
+
+// A handler is typed by its own entry; the host calls them all alike, and checks at run time what the types say.
+// oxlint-disable-next-line typescript/no-explicit-any
+export type AnyHandler = (event: any, deps: any) => Promise<Outcome<EventType>>;
+
+/** Writes the whole outcome, its events and the end of the delivery, or nothing of it. Throws Conflict. */
+export type Commit = (delivery: Delivery, outcome: { create: NewObj[]; status?: Obj; events: TidemillEvent[] }) => Promise<void>;
+
+export interface HostOptions {
+  functions: Record<string, Entry>;
+  load: (name: string) => Promise<AnyHandler>;
+  ports: Ports;
+  broker: Broker;
+  commit: Commit;
+  log: Log;
+  now: () => string;
+}
+
+const DEFAULT_CONCURRENCY = 8;
+const DEFAULT_MAX_ATTEMPTS = 10;
+/** Somebody else wrote in between so often: then others may go first. */
+const MAX_CONFLICTS = 20;
+const AFTER_CONFLICTS_MS = 100;
+
+/** Subscribes every function. Handlers are loaded when their first event comes. */
+export function startHost(options: HostOptions): void {
+  for (const [name, entry] of Object.entries(options.functions)) {
+    const { concurrency = DEFAULT_CONCURRENCY, maxAttempts = DEFAULT_MAX_ATTEMPTS } = entry;
+    const ports = Object.fromEntries(entry.needs.map((need) => [need, options.ports[need]]));
+    let handler: Promise<AnyHandler> | undefined;
+    const call = async (delivery: Delivery) => {
+      handler ??= options.load(name);
+      const common = { now: options.now, log: options.log, attempt: delivery.attempt, lastAttempt: maxAttempts };
+      return run({ name, entry, handler: await handler, deps: { ...ports, ...common } }, delivery, options);
+    };
+    options.broker.subscribe({ name, types: entry.consumes, concurrency, maxAttempts }, call);
+  }
+}
+
+interface Callable {
+  name: string;
+  entry: Entry;
+  handler: AnyHandler;
+  deps: object;
+}
+
+async function run(callable: Callable, delivery: Delivery, options: HostOptions): Promise<Settlement> {
+  try {
+    const event = parseEvent(delivery.event);
+    for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
+      try {
+        const outcome = await callable.handler(event, callable.deps);
+        await options.commit(delivery, { create: outcome.create ?? [], ...(outcome.status && { status: outcome.status }), events: eventsOf(callable, event, outcome, options.now()) });
+        return { kind: 'done' };
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+      }
+    }
+    return { kind: 'retry', after_ms: AFTER_CONFLICTS_MS, reason: 'others kept writing the same object', waiting: true };
+  } catch (error) {
+    return settle(callable.name, delivery, error, options.log);
+  }
+}
+
+function eventsOf({ name, entry }: Callable, cause: TidemillEvent, outcome: Outcome<EventType>, now: string): TidemillEvent[] {
+  const events = (outcome.outputs ?? []).map((output) => outputEvent(name, entry, cause, output, now));
+  if (new Set(events.map((event) => event.id)).size < events.length) throw new Error(`${name} emitted two events of one type with one key: give each a key of its own`);
+  return events;
+}
+
+function outputEvent(name: string, entry: Entry, cause: TidemillEvent, output: Output, now: string): TidemillEvent {
+  if (!entry.emits.includes(output.type)) throw new Error(`${name} emitted ${output.type}, which the graph does not allow it`);
+  return {
+    specversion: '1.0',
+    id: outputId(cause, output.type, output.key ?? output.subject ?? ''),
+    source: `/functions/${name}`,
+    type: output.type,
+    ...(output.subject && { subject: output.subject }),
+    time: now,
+    datacontenttype: 'application/json',
+    chainid: cause.chainid,
+    ...(cause.traceparent && { traceparent: cause.traceparent }),
+    data: parseData(output.type, output.data),
+  } as TidemillEvent;
+}
+
+function settle(name: string, delivery: Delivery, error: unknown, log: Log): Settlement {
+  if (error instanceof NotYet) return { kind: 'retry', after_ms: error.after_ms, reason: error.message, waiting: error.waiting };
+  const message = error instanceof Error ? error.message : String(error);
+  const fields = { function: name, event: delivery.event.id, type: delivery.event.type, attempt: delivery.attempt, reason: message };
+  // Invalid data of an event that this host made is a fault of ours, and so is an invalid object: trying again cannot mend either.
+  if (error instanceof InvalidEvent || error instanceof InvalidObject || error instanceof Refused) {
+    log.warn(fields, 'refused for good');
+    return { kind: 'dead', reason: message };
+  }
+  log.error({ ...fields, stack: error instanceof Error ? error.stack : undefined }, 'failed; it is tried again');
+  throw error;
+}

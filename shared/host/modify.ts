@@ -1,0 +1,48 @@
+// A change that is safe to make again: read, decide, compare-and-swap, and from the start when somebody else was faster.
+import type { Kind, NewObj, Obj, StatusOf } from '../objects/kinds.ts';
+import { AlreadyExists, Conflict, NotFound, type Objects, type Ref } from '../ports/objects.ts';
+
+const MAX_TRIES = 50;
+
+/**
+ * Changes an object's status by a pure decision; `undefined` from it leaves the object alone.
+ * Throws NotFound; Conflict when others were faster fifty times.
+ */
+export async function modifyStatus<K extends Kind>(objects: Objects, kind: K, ref: Ref, decide: (object: Obj<K>) => StatusOf<K> | undefined): Promise<Obj<K>> {
+  for (let tries = 1; ; tries++) {
+    const object = await objects.get(kind, ref);
+    if (!object) throw new NotFound(kind, ref);
+    const status = decide(object);
+    if (!status) return object;
+    try {
+      return await objects.updateStatus({ ...object, status });
+    } catch (error) {
+      if (!(error instanceof Conflict) || tries >= MAX_TRIES) throw error;
+    }
+  }
+}
+
+/** Creates the object unless one of its name is there, and gives back the one that is there then. */
+export async function ensure<K extends Kind>(objects: Objects, object: NewObj<K>): Promise<Obj<K>> {
+  const ref = { namespace: object.metadata.namespace, name: object.metadata.name };
+  const there = await objects.get(object.kind, ref);
+  if (there) return there;
+  try {
+    return await objects.create(object);
+  } catch (error) {
+    if (!(error instanceof AlreadyExists)) throw error;
+    const made = await objects.get(object.kind, ref);
+    if (!made) throw error;
+    return made;
+  }
+}
+
+/** Every object of a list, page by page. */
+export async function* eachObject<K extends Kind>(objects: Objects, kind: K, options: { namespace?: string; labels: Record<string, string> }): AsyncGenerator<Obj<K>> {
+  let page = await objects.list(kind, options);
+  yield* page.items;
+  while (page.continue) {
+    page = await objects.list(kind, { ...options, continue: page.continue });
+    yield* page.items;
+  }
+}

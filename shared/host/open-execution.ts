@@ -1,0 +1,108 @@
+// Opens an execution: a number in its lane, the Execution and its source Artifact; safe to do again.
+import type { EventData } from '../events/types.ts';
+import { emptyLane, enterLane, type HeadMove, lanePolicy } from '../decisions/lane.ts';
+import { executionName, laneName, sourceName } from '../decisions/names.ts';
+import type { Output } from '../events/event.ts';
+import type { NewObj, Obj, SpecOf } from '../objects/kinds.ts';
+import type { LaneEntry } from '../objects/lane.ts';
+import { LABEL } from '../objects/meta.ts';
+import type { Objects } from '../ports/objects.ts';
+import { ensure, modifyStatus } from './modify.ts';
+
+export interface Request {
+  project: Obj<'Project'>;
+  ref: string;
+  sha?: string;
+  /** What asks for it: the name of a Push, or the id of an event. The execution's name is derived from it. */
+  cause: string;
+  trigger: SpecOf<'Execution'>['trigger'];
+  by?: string;
+  push?: string;
+  rerunOf?: string;
+  move?: HeadMove;
+}
+
+export interface Opened {
+  name: string;
+  create: NewObj[];
+  outputs: Output<'dev.tidemill.artifact.requested.v1' | 'dev.tidemill.execution.cancel-requested.v1'>[];
+}
+
+/** Enters the lane (at once) and gives what is to be created and told. Throws LaneFull. */
+export async function openExecution(objects: Objects, request: Request): Promise<Opened> {
+  const { namespace } = request.project.metadata;
+  const project = request.project.metadata.name;
+  const name = executionName(project, request.cause);
+  const there = await objects.get('Execution', { namespace, name });
+  const entered = there ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [] } : await enter(objects, request, name);
+  const execution = executionOf(request, name, entered.number, entered.outdated);
+  return {
+    name,
+    create: [execution, sourceOf(request, name)],
+    outputs: [requested(namespace, project, name), ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number))],
+  };
+}
+
+async function enter(objects: Objects, request: Request, execution: string) {
+  const { namespace } = request.project.metadata;
+  const project = request.project.metadata.name;
+  const lane = laneName(project, request.ref);
+  const policy = lanePolicy(request.project.spec.lane);
+  await ensure(objects, { kind: 'Lane', metadata: { name: lane, namespace, labels: { [LABEL.project]: project } }, spec: { project, ref: request.ref } });
+  let entered: { number: number; outdated?: string; superseded: LaneEntry[] } | undefined;
+  await modifyStatus(objects, 'Lane', { namespace, name: lane }, (object) => {
+    const result = enterLane(object.status ?? emptyLane(policy), execution, policy, request.move);
+    entered = result;
+    return result.lane;
+  });
+  return entered!;
+}
+
+function executionOf(request: Request, name: string, number: number, outdated: string | undefined): NewObj<'Execution'> {
+  const { project, ref } = request;
+  return {
+    kind: 'Execution',
+    metadata: {
+      name,
+      namespace: project.metadata.namespace,
+      labels: { [LABEL.project]: project.metadata.name, [LABEL.lane]: laneName(project.metadata.name, ref), [LABEL.active]: 'true' },
+    },
+    spec: {
+      project: project.metadata.name,
+      lane: laneName(project.metadata.name, ref),
+      number,
+      ref,
+      source: sourceName(name),
+      trigger: request.trigger,
+      ...(request.sha && { sha: request.sha }),
+      ...(request.by && { by: request.by }),
+      ...(request.push && { push: request.push }),
+      ...(request.rerunOf && { rerunOf: request.rerunOf }),
+      ...(outdated && { outdated }),
+    },
+    status: { phase: 'Pending', ...(request.sha && { sha: request.sha }) },
+  };
+}
+
+function sourceOf({ project, ref, sha }: Request, execution: string): NewObj<'Artifact'> {
+  const { url, credential } = project.spec.source;
+  return {
+    kind: 'Artifact',
+    metadata: {
+      name: sourceName(execution),
+      namespace: project.metadata.namespace,
+      labels: { [LABEL.project]: project.metadata.name, [LABEL.execution]: execution },
+    },
+    spec: { type: 'git', project: project.metadata.name, execution, url, ref: sha ?? ref, ...(credential && { credential }) },
+    status: { phase: 'Unresolved' },
+  };
+}
+
+function requested(namespace: string, project: string, execution: string): Opened['outputs'][number] {
+  return { type: 'dev.tidemill.artifact.requested.v1', subject: execution, data: { namespace, project, execution, artifact: sourceName(execution) } };
+}
+
+function supersede(namespace: string, project: string, entry: LaneEntry, by: number): Opened['outputs'][number] {
+  const data: EventData<'dev.tidemill.execution.cancel-requested.v1'> = { namespace, project, execution: entry.execution, reason: `superseded by execution number ${by}` };
+  return { type: 'dev.tidemill.execution.cancel-requested.v1', subject: entry.execution, data };
+}

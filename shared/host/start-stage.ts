@@ -1,0 +1,73 @@
+// Starts a stage of an execution, or closes the execution with the reason why it cannot be started.
+import { closed, failureOf, stageStarted } from '../decisions/execution.ts';
+import { stageTaskRuns } from '../decisions/taskruns.ts';
+import type { Output } from '../events/event.ts';
+import type { Obj, StatusOf } from '../objects/kinds.ts';
+import { InvalidTaskRun, type Runner } from '../ports/runner.ts';
+
+type Status = StatusOf<'Execution'>;
+type Chain = { chainid: string; traceparent?: string };
+
+/** The status after every TaskRun of the stage was started. Starting again what was started is success. */
+export async function startStage(execution: Obj<'Execution'>, status: Status, index: number, deps: { runner: Runner; now: () => string }, chain: Chain): Promise<Status> {
+  const taskRuns = stageTaskRuns(execution, status, index, chain);
+  try {
+    for (const taskRun of taskRuns) await deps.runner.start(taskRun);
+  } catch (error) {
+    if (!(error instanceof InvalidTaskRun)) throw error;
+    await cancelAll(
+      execution,
+      taskRuns.map((taskRun) => taskRun.metadata.name),
+      deps.runner,
+      'another step of the stage cannot be run',
+    );
+    return closed(status, 'Failed', deps.now(), error.message);
+  }
+  return stageStarted(
+    status,
+    index,
+    taskRuns.map((taskRun) => taskRun.metadata.name),
+    deps.now(),
+  );
+}
+
+export async function cancelAll(execution: Obj<'Execution'>, taskRuns: string[], runner: Runner, reason: string): Promise<void> {
+  const { namespace } = execution.metadata;
+  await Promise.all(taskRuns.map((name) => runner.cancel({ namespace, name }, reason)));
+}
+
+/** What is told when an execution has become terminal. */
+export function finishedEvent(execution: Obj<'Execution'>, status: Status): Output<'dev.tidemill.execution.finished.v1'> {
+  const reason = status.message ?? failureOf(status);
+  return {
+    type: 'dev.tidemill.execution.finished.v1',
+    subject: execution.metadata.name,
+    data: {
+      namespace: execution.metadata.namespace,
+      project: execution.spec.project,
+      execution: execution.metadata.name,
+      lane: execution.spec.lane,
+      number: execution.spec.number,
+      outcome: status.phase as 'Succeeded' | 'Failed' | 'Cancelled',
+      ...(reason && { reason: reason.slice(0, 4096) }),
+    },
+  };
+}
+
+function startedEvent(execution: Obj<'Execution'>, status: Status): Output<'dev.tidemill.execution.started.v1'> {
+  const { namespace, name } = execution.metadata;
+  const { project, number, ref } = execution.spec;
+  return { type: 'dev.tidemill.execution.started.v1', subject: name, data: { namespace, project, execution: name, number, sha: status.sha!, ref } };
+}
+
+/** The first stage of an execution that has its definition and its slot: its new status, and what is told. */
+export async function beginExecution(
+  execution: Obj<'Execution'>,
+  queued: Status,
+  deps: { runner: Runner; now: () => string },
+  chain: Chain,
+): Promise<{ status: Obj; outputs: Output<'dev.tidemill.execution.started.v1' | 'dev.tidemill.execution.finished.v1'>[] }> {
+  const status = await startStage(execution, queued, 0, deps, chain);
+  const told = status.phase === 'Running' ? startedEvent(execution, status) : finishedEvent(execution, status);
+  return { status: { ...execution, status }, outputs: [told] };
+}
