@@ -18,6 +18,8 @@ export interface Delivery {
   /** 1 for the first. */
   attempt: number;
   subscription: string;
+  /** The adapter's own mark of this delivery; opaque to everyone else. */
+  receipt?: unknown;
 }
 
 /** What a subscriber says of one delivery. A throw is `retry` with backoff. */

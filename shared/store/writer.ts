@@ -1,0 +1,146 @@
+// Group commit: writes that wait together become one transaction and share its fsync; each fails or succeeds by itself.
+import type { DatabaseSync } from 'node:sqlite';
+import { StoreError, explain } from './errors.ts';
+
+/** So many milliseconds of work go into one transaction; what is left waits for the next turn of the event loop. */
+const BUDGET_MS = 4;
+
+interface Job {
+  run: () => unknown;
+  committed: ((value: unknown) => void) | undefined;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+  value?: unknown;
+  error?: unknown;
+  failed?: boolean;
+}
+
+export interface Writer {
+  /**
+   * Runs `fn` inside a transaction shared with other writes. Resolves when that is on disk. A throw undoes what this `fn`
+   * wrote and nothing else. `fn` may be run twice, so it has no effect but on the database; `committed` is called once,
+   * in the order of the writes, right after the commit and before anyone else can run.
+   */
+  write<T>(fn: () => T, committed?: (value: T) => void): Promise<T>;
+  /** Transactions and writes so far. */
+  readonly stats: { transactions: number; writes: number };
+  /** Commits what waits; refuses what comes later. */
+  close(): void;
+}
+
+export function createWriter(sql: DatabaseSync, path: string): Writer {
+  let queue: Job[] = [];
+  let scheduled = false;
+  let closed = false;
+  const stats = { transactions: 0, writes: 0 };
+  const begin = sql.prepare('BEGIN IMMEDIATE');
+  const commit = sql.prepare('COMMIT');
+  const rollback = sql.prepare('ROLLBACK');
+  const save = sql.prepare('SAVEPOINT one');
+  const release = sql.prepare('RELEASE one');
+  const undo = sql.prepare('ROLLBACK TO one');
+
+  const schedule = () => {
+    if (scheduled || queue.length === 0) return;
+    scheduled = true;
+    setImmediate(flush);
+  };
+
+  const flush = () => {
+    scheduled = false;
+    if (queue.length === 0) return;
+    const batch = runBatch();
+    finish(batch);
+    schedule();
+  };
+
+  /** Runs as many as the budget allows in one transaction. Returns those, each with its value or error. */
+  const runBatch = (): Job[] => {
+    const taken = { count: 0 };
+    try {
+      begin.run();
+      if (!runTogether(taken)) runApart(queue.slice(0, taken.count));
+      if (sql.isTransaction) commit.run();
+    } catch (error) {
+      taken.count ||= queue.length;
+      failAll(queue.slice(0, taken.count), error);
+    }
+    stats.transactions++;
+    stats.writes += taken.count;
+    const batch = queue.slice(0, taken.count);
+    queue = taken.count === queue.length ? [] : queue.slice(taken.count);
+    return batch;
+  };
+
+  /** The fast way, without savepoints. False: one of them threw, and the transaction was begun anew. */
+  const runTogether = (taken: { count: number }): boolean => {
+    const end = performance.now() + BUDGET_MS;
+    do {
+      const job = queue[taken.count++]!;
+      try {
+        job.value = job.run();
+      } catch {
+        // Its error is seen again, and kept, when the same writes are run apart.
+        if (sql.isTransaction) rollback.run();
+        begin.run();
+        return false;
+      }
+    } while (taken.count < queue.length && performance.now() < end);
+    return true;
+  };
+
+  /** The careful way: a throw undoes only itself. */
+  const runApart = (jobs: Job[]) => {
+    for (const job of jobs) {
+      save.run();
+      try {
+        job.value = job.run();
+      } catch (error) {
+        // SQLite itself rolls all back on some errors, such as a full disk: then nobody's write was done.
+        if (!sql.isTransaction) throw error;
+        undo.run();
+        job.failed = true;
+        job.error = explain(error, path);
+      }
+      release.run();
+    }
+  };
+
+  const failAll = (jobs: Job[], cause: unknown) => {
+    const error = explain(cause, path);
+    if (sql.isTransaction) {
+      try {
+        rollback.run();
+      } catch {
+        // The commit's own error says more; the next BEGIN tells if this one left the connection unusable.
+      }
+    }
+    for (const job of jobs) {
+      if (job.failed) continue;
+      job.failed = true;
+      job.error = error;
+    }
+  };
+
+  const finish = (batch: Job[]) => {
+    for (const job of batch) {
+      if (job.failed) job.reject(job.error);
+      else job.resolve(job.value);
+    }
+    for (const job of batch) if (!job.failed) job.committed?.(job.value);
+  };
+
+  return {
+    stats,
+    write: <T>(fn: () => T, committed?: (value: T) => void) =>
+      new Promise<T>((resolve, reject) => {
+        if (closed) return reject(new StoreError('closed', 'The store is closed: the server is stopping. What was asked is to be tried again after its start'));
+        queue.push({ run: fn, committed: committed as Job['committed'], resolve: resolve as Job['resolve'], reject });
+        schedule();
+      }),
+    close: () => {
+      closed = true;
+      while (queue.length > 0) finish(runBatch());
+    },
+  };
+}
