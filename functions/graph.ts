@@ -119,7 +119,13 @@ export const edges = {
   },
   api: {
     does: 'the REST API',
-    emits: ['dev.tidemill.execution.requested.v1', 'dev.tidemill.execution.cancel-requested.v1', 'dev.tidemill.release.requested.v1'],
+    emits: [
+      'dev.tidemill.execution.requested.v1',
+      'dev.tidemill.execution.cancel-requested.v1',
+      'dev.tidemill.release.requested.v1',
+      // A test delivery, which a person asks for.
+      'dev.tidemill.hook.requested.v1',
+    ],
     needs: ['objects', 'storage', 'runner', 'git', 'secrets'],
   },
   site: { does: 'serves what is released', emits: [], needs: ['objects', 'storage'] },

@@ -1,0 +1,38 @@
+// tidemill's own REST API, /api/v1. Whoever listens has already checked the token, Host and Origin.
+import { Hono } from 'hono';
+import { artifacts } from './artifacts.ts';
+import { credentials } from './credentials.ts';
+import { deadLetters } from './deadletters.ts';
+import type { Api, ApiDeps } from './deps.ts';
+import { executionLogs } from './execution-logs.ts';
+import { executions } from './executions.ts';
+import { hooks } from './hooks.ts';
+import { Problem, toProblem, toResponse } from './problem.ts';
+import { projects } from './projects.ts';
+import { pushes } from './pushes.ts';
+import { releases } from './releases.ts';
+import { secrets } from './secrets.ts';
+import { watches } from './watch.ts';
+
+export const BASE_PATH = '/api/v1';
+
+/** Answers every request below /api/v1; never throws. Errors are RFC 9457 problem+json. */
+export function createApi(deps: ApiDeps): { fetch(request: Request): Promise<Response> } {
+  const api: Api = { ...deps, namespace: deps.namespace ?? 'default' };
+  const app = new Hono().basePath(BASE_PATH);
+  for (const resource of [projects, executions, executionLogs, watches, releases, artifacts, pushes, hooks, secrets, credentials, deadLetters])
+    resource(app, api);
+  app.notFound((c) => toResponse(new Problem(404, 'no-such-route', `There is nothing at ${c.req.method} ${new URL(c.req.url).pathname.slice(0, 300)}.`)));
+  app.onError((error, c) => {
+    const problem = toProblem(error);
+    if (problem.status >= 500) api.log.error({ err: error, method: c.req.method, path: new URL(c.req.url).pathname }, 'a request failed');
+    return toResponse(problem);
+  });
+  return {
+    fetch: async (request) => {
+      const response = await app.fetch(request);
+      response.headers.set('cache-control', 'no-store');
+      return response;
+    },
+  };
+}

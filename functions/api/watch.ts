@@ -1,0 +1,81 @@
+// /projects/{name}/watch and /executions/{name}/watch: what happens, as it happens, one JSON object a line.
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import { name } from '../../shared/objects/fields.ts';
+import type { Obj } from '../../shared/objects/kinds.ts';
+import { LABEL } from '../../shared/objects/meta.ts';
+import type { WatchEvent } from '../../shared/ports/objects.ts';
+import type { Api } from './deps.ts';
+import { changes } from './execution-logs.ts';
+import { executionView, isTerminal, viewExecution } from './execution-view.ts';
+import { merge } from './merge.ts';
+import { ndjson } from './ndjson.ts';
+import { releaseView, viewRelease } from './release-view.ts';
+import { find, newest } from './reply.ts';
+import { query } from './request.ts';
+
+/** So many recent executions are told first, so that a watcher begins with a picture. */
+const FIRST = 10;
+
+const change = z.discriminatedUnion('kind', [
+  z.object({ type: z.enum(['ADDED', 'MODIFIED', 'DELETED']), kind: z.literal('Execution'), object: executionView }),
+  z.object({ type: z.enum(['ADDED', 'MODIFIED', 'DELETED']), kind: z.literal('Release'), object: releaseView }),
+]);
+export type Change = z.infer<typeof change>;
+
+const watchQuery = z.strictObject({
+  /** Of executions only this one, which may be yet to come. */
+  execution: name.optional(),
+});
+
+export function watches(app: Hono, api: Api): void {
+  app.get('/projects/:project/watch', async (c) => {
+    const { execution } = query(c.req.raw, watchQuery);
+    const project = await find(api, 'Project', c.req.param('project'));
+    return ndjson((signal) => watchProject(api, project.metadata.name, execution, c.req.raw, signal));
+  });
+
+  app.get('/executions/:execution/watch', async (c) => {
+    const execution = await find(api, 'Execution', c.req.param('execution'));
+    return ndjson(async function* (signal) {
+      const ended = new AbortController();
+      for await (const state of changes(api, execution, AbortSignal.any([signal, ended.signal]))) {
+        yield change.parse({ type: 'MODIFIED', kind: 'Execution', object: viewExecution(state) });
+        if (isTerminal(state.status?.phase)) ended.abort();
+      }
+    });
+  });
+}
+
+/** What there is now, then every change, until the client goes. */
+async function* watchProject(api: Api, project: string, execution: string | undefined, request: Request, signal: AbortSignal): AsyncGenerator<Change> {
+  const labels = { [LABEL.project]: project };
+  const { namespace } = api;
+  const [executions, releases] = await Promise.all([
+    api.objects.list('Execution', { namespace, labels, limit: 1 }),
+    api.objects.list('Release', { namespace, labels, limit: 1 }),
+  ]);
+  const ofInterest = (object: { kind: string; metadata: { name: string } }) =>
+    object.kind !== 'Execution' || execution === undefined || object.metadata.name === execution;
+  const show = (type: Change['type'], object: Obj<'Execution'> | Obj<'Release'>): Change =>
+    isRelease(object) ? { type, kind: 'Release', object: viewRelease(object, request) } : { type, kind: 'Execution', object: viewExecution(object) };
+
+  for (const item of await present(api, labels, execution)) yield change.parse(show('ADDED', item));
+  const all = merge<WatchEvent<'Execution'> | WatchEvent<'Release'>>();
+  all.add(api.objects.watch('Execution', { namespace, labels, since: executions.resourceVersion, signal }));
+  all.add(api.objects.watch('Release', { namespace, labels, since: releases.resourceVersion, signal }));
+  for await (const event of all) {
+    if (event.type !== 'BOOKMARK' && ofInterest(event.object)) yield change.parse(show(event.type, event.object));
+  }
+}
+
+function isRelease(object: Obj<'Execution'> | Obj<'Release'>): object is Obj<'Release'> {
+  return object.kind === 'Release';
+}
+
+async function present(api: Api, labels: Record<string, string>, execution: string | undefined) {
+  const one = execution === undefined ? undefined : await api.objects.get('Execution', { namespace: api.namespace, name: execution });
+  const executions = execution === undefined ? (await newest(api, 'Execution', { labels, limit: FIRST })).items.toReversed() : one ? [one] : [];
+  const releases = await newest(api, 'Release', { labels, limit: 100 });
+  return [...executions, ...releases.items];
+}
