@@ -20,12 +20,11 @@ const partials = Object.fromEntries(
 );
 const layout = readFileSync(join(src, 'layout.html'), 'utf8');
 
-const { TIDEMILL_VERSION, TIDEMILL_COMMIT, TIDEMILL_REF } = process.env;
+const { TIDEMILL_VERSION, TIDEMILL_COMMIT } = process.env;
 const build = {
   version: TIDEMILL_VERSION || JSON.parse(readFileSync(join(here, 'package.json'), 'utf8')).version,
   commit: TIDEMILL_COMMIT ?? '',
   shortCommit: (TIDEMILL_COMMIT ?? '').slice(0, 7),
-  branch: (TIDEMILL_REF ?? '').replace(/^refs\/(heads|tags)\//, ''),
 };
 
 const pages = readdirSync(join(src, 'pages')).map((file) => readPage(file, readFileSync(join(src, 'pages', file), 'utf8')));

@@ -21,13 +21,12 @@ export function render(template, values, partials, assets) {
     });
 }
 
-/** A page: lines of `key: value`, a line of ---, and its body. index.html stays, 404.html stays, about.html becomes about/index.html. */
+/** A page: a first comment with lines of `key: value`, and its body. index.html and 404.html stay, about.html becomes about/index.html. */
 export function readPage(file, text) {
-  const end = text.indexOf('\n---\n');
-  if (end < 0) throw new Error(`${file} has no settings: begin it with lines of "key: value" and a line of ---`);
-  const lines = text.slice(0, end).split('\n');
-  const settings = Object.fromEntries(lines.map((line) => [line.slice(0, line.indexOf(':')).trim(), line.slice(line.indexOf(':') + 1).trim()]));
+  const head = /^<!--\n([^]*?)\n-->\n/.exec(text);
+  if (!head) throw new Error(`${file} has no settings: begin it with a comment that holds lines of "key: value"`);
+  const settings = Object.fromEntries(head[1].split('\n').map((line) => [line.slice(0, line.indexOf(':')).trim(), line.slice(line.indexOf(':') + 1).trim()]));
   const name = file.replace(/\.html$/, '');
   const stays = name === 'index' || name === '404';
-  return { settings, body: text.slice(end + 5), output: stays ? file : `${name}/index.html`, path: name === 'index' ? '/' : `/${name}/` };
+  return { settings, body: text.slice(head[0].length), output: stays ? file : `${name}/index.html`, path: name === 'index' ? '/' : `/${name}/` };
 }
