@@ -33,9 +33,12 @@ export function createGithubWebhook(options: GithubWebhookOptions): GithubWebhoo
         budget.used_bytes -= body.bytes;
         answer(response, 202, { status: 'accepted', delivery: head.delivery });
       },
-      (error: Error) => {
+      (error: unknown) => {
         budget.used_bytes -= body.bytes;
-        log.error({ error: error.message, delivery: head.delivery }, 'A webhook was verified but could not be kept; it was answered 503');
+        log.error(
+          { error: error instanceof Error ? error.message : String(error), delivery: head.delivery },
+          'A webhook was verified but could not be kept; it was answered 503',
+        );
         const why = error instanceof InboxUnavailable ? error.message : 'The webhook could not be kept; see the log of the server, then redeliver';
         answer(response, 503, { error: why }, RETRY_AFTER);
       },
@@ -43,7 +46,7 @@ export function createGithubWebhook(options: GithubWebhookOptions): GithubWebhoo
   };
 
   return (request, response) => {
-    if (request.method !== 'POST') return refuse(request, response, 405, `This address takes POST from GitHub, not ${request.method}`, { Allow: 'POST' });
+    if (request.method !== 'POST') return refuse(request, response, 405, `This address takes POST from GitHub, not ${request.method ?? ''}`, { Allow: 'POST' });
     const contentType = contentTypeOf(request.headers);
     if (typeof contentType === 'object') return refuse(request, response, 415, contentType.reason);
     const announced = Number(request.headers['content-length'] ?? 0);

@@ -25,6 +25,11 @@ export function answer(response: ServerResponse, status: number, body: object, h
 export function refuse(request: IncomingMessage, response: ServerResponse, status: number, error: string, headers: Record<string, string> = {}): void {
   if (request.complete || isSmall(request)) return answer(response, status, { error }, headers);
   answer(response, status, { error }, { ...headers, Connection: 'close' });
+  discard(request);
+}
+
+/** For a request that was answered with its body unread: takes in a little of what still comes, then ends the connection. */
+export function discard(request: IncomingMessage): void {
   const { socket } = request;
   let discarded = 0;
   const timer = setTimeout(() => socket.destroy(), DISCARD_MS);
@@ -38,6 +43,6 @@ export function refuse(request: IncomingMessage, response: ServerResponse, statu
 }
 
 /** No body, or so little that Node throws it away by itself and the connection can be kept. */
-function isSmall(request: IncomingMessage): boolean {
+export function isSmall(request: IncomingMessage): boolean {
   return request.headers['transfer-encoding'] === undefined && Number(request.headers['content-length'] ?? 0) <= 16_384 && !request.headers.expect;
 }

@@ -18,8 +18,8 @@ export interface Cursor {
 
 export async function openCursor(path: string): Promise<Cursor> {
   // "a" would ignore positions; r+ needs the file to be there.
-  const file = await open(path, 'r+').catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ENOENT') throw error;
+  const file = await open(path, 'r+').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
     return open(path, 'w+', 0o600);
   });
   const newest = await readNewest(file);

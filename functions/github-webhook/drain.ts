@@ -135,8 +135,8 @@ export function createDrain(options: DrainOptions): Drain {
 }
 
 /** A segment whose first write failed is deleted by the appender. */
-function unlessGone(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
+function unlessGone(error: unknown): void {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
 }
 
 function startOffset(segments: readonly Segment[], cursor: Cursor): number {

@@ -2,9 +2,9 @@
 // Payloads: https://docs.github.com/en/webhooks/webhook-events-and-payloads
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { EventOf } from '../../shared/events/event.ts';
-import { rootId } from '../../shared/events/ids.ts';
+import { chainOf, rootId } from '../../shared/events/ids.ts';
 import type { EventData } from '../../shared/events/types.ts';
 import type { Digest } from '../../shared/ports/storage.ts';
 import type { edges } from '../graph.ts';
@@ -159,13 +159,6 @@ function envelopeOf(id: string, repository: PushPayload['repository'], time: str
 /** A repository that is a path of this machine has no host. */
 function hostOf(cloneUrl: string): string {
   return (URL.canParse(cloneUrl) && new URL(cloneUrl).host) || 'localhost';
-}
-
-/** In the form of a UUIDv4, which CDEvents asks of chain ids; derived, so that two tellers begin one chain. */
-export function chainOf(source: string, id: string): string {
-  const hex = createHash('sha256').update(`${source}\0${id}`).digest('hex');
-  const variant = ((Number.parseInt(hex[16] ?? '0', 16) & 0x3) | 0x8).toString(16);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 
 function isZero(sha: string): boolean {
