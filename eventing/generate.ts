@@ -19,6 +19,8 @@ const generated: Record<string, (current: string) => string> = {
     ].reduce((page, [name, body]) => between(page, name ?? '', body ?? ''), text),
 };
 
+export const generatedFiles = Object.keys(generated);
+
 function mermaid(): string {
   return ['```mermaid', diagram(), '```'].join('\n');
 }

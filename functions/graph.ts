@@ -153,9 +153,19 @@ export const publicTypes = [
   'dev.tekton.event.taskrun.running.v1',
 ] as const satisfies readonly EventType[];
 
-/** Cycles in the graph that are meant, each with what makes it end. */
+/** Cycles in the graph that are meant, each with what makes it end. "runner" stands for the work between two events. */
 export const knownCycles: readonly { through: readonly string[]; ends: string }[] = [
   { through: ['lane-advance', 'execution-admitted'], ends: 'an execution finishes once, and each turn takes one out of its lane' },
+  { through: ['runner', 'taskrun-finished'], ends: 'each turn starts a later stage, and a definition has 50 at most' },
+  {
+    through: ['runner', 'taskrun-finished', 'artifact-resolved'],
+    ends: 'only a resolved commit starts work; what comes of work is a site, which asks for a release',
+  },
+  { through: ['runner', 'taskrun-finished', 'lane-advance', 'execution-admitted'], ends: 'each turn takes one waiting execution out of its lane' },
+  {
+    through: ['runner', 'taskrun-finished', 'artifact-resolved', 'lane-advance', 'execution-admitted'],
+    ends: 'an execution that closes before its first stage leaves its lane, and each turn takes one waiting execution out of it',
+  },
 ];
 
 export type FunctionName = keyof typeof functions;

@@ -5,8 +5,11 @@ import { resolveSpecifier, specifiers } from './imports.ts';
 
 /** Data and thought: no clock, no I/O, no adapter. */
 const PURE = ['shared/events/', 'shared/objects/', 'shared/decisions/', 'shared/ports/'];
-/** Conventions that adapters and their users share. */
-const CONVENTIONS = ['shared/runner/builtin.ts'];
+/** What a handler leans on: its contract, and what several handlers do with the ports they are given. Not the host that runs them. */
+const HANDLER_HELP = ['shared/host/', 'shared/site/'];
+const HOST = ['shared/host/host.ts', 'shared/host/file-secrets.ts', 'shared/host/data-folder.ts'];
+/** What adapters and their users agree on: how a step is called, what may be stored in any store. Pure, though it stands in an adapter's folder. */
+const CONVENTIONS = ['shared/runner/builtin.ts', 'shared/storage/keys.ts', 'shared/storage/tree-rules.ts', 'shared/storage/gate.ts'];
 /** Reaches the machine by itself, beside the ports. */
 const MACHINE_MODULES = /^node:(fs|child_process|worker_threads|cluster|sqlite|net|http|https|http2|tls|dgram|dns|os|process|vm|repl|inspector)(\/|$)/;
 
@@ -24,7 +27,7 @@ export interface Rule {
 }
 
 const anyOf = (names: readonly string[]) => `(${names.join('|')})`;
-const ADAPTERS = ['shared/store/', 'shared/storage/', 'shared/git/', 'shared/runner/'];
+const ADAPTERS = ['shared/store/', 'shared/storage/', 'shared/git/', 'shared/runner/', 'shared/host/file-secrets.ts'];
 
 export const rules: readonly Rule[] = [
   {
@@ -42,14 +45,16 @@ export const rules: readonly Rule[] = [
   {
     name: 'an event function that sends to the network',
     from: /^functions\/hook-delivery\//,
-    may: [...PURE, 'shared/host/contract.ts', 'functions/graph.ts', './'],
+    may: [...PURE, ...HANDLER_HELP, 'functions/graph.ts', './'],
+    mayNot: HOST,
     notPackages: /^node:(fs|child_process|worker_threads|cluster|sqlite)(\/|$)/,
     why: 'an event function reaches the world through the ports that the graph grants it, and the URL of its hook',
   },
   {
     name: 'an event function',
     from: new RegExp(`^functions/${anyOf(Object.keys(functions))}/`),
-    may: [...PURE, 'shared/host/contract.ts', 'functions/graph.ts', './'],
+    may: [...PURE, ...HANDLER_HELP, 'functions/graph.ts', './'],
+    mayNot: HOST,
     notPackages: MACHINE_MODULES,
     why: 'an event function reaches the world through the ports that the graph grants it, and through nothing else',
   },

@@ -1,0 +1,81 @@
+import { expect, test } from 'vitest';
+import * as graph from '../../functions/graph.ts';
+import { eventData } from '../../shared/events/types.ts';
+import { cycles, folderGaps, looseEnds, unmarkedCycles } from './wiring.ts';
+import type { Wiring } from './wiring.ts';
+
+const chain = (change: Partial<Wiring> = {}): Wiring => ({
+  functions: {
+    first: { consumes: ['asked'], emits: ['half'], needs: [] },
+    second: { consumes: ['half'], emits: ['done'], needs: [] },
+  },
+  edges: { door: { emits: ['asked'] } },
+  runnerEmits: [],
+  publicTypes: ['done'],
+  knownCycles: [],
+  ...change,
+});
+const types = ['asked', 'half', 'done'];
+
+test('a chain whose ends meet has nothing to say', () => {
+  expect([...looseEnds(chain(), types), ...unmarkedCycles(chain())]).toEqual([]);
+});
+
+test('an emitted type that nobody consumes and that is not public is found', () => {
+  expect(looseEnds(chain({ publicTypes: [] }), types)).toEqual([expect.stringMatching(/^done is emitted/)]);
+});
+
+test('a consumed type that nobody emits is found', () => {
+  expect(looseEnds(chain({ edges: {} }), types)).toEqual([expect.stringMatching(/^asked is consumed/)]);
+});
+
+test('a public type that nobody emits, and a schema without a place, are found', () => {
+  expect(looseEnds(chain({ publicTypes: ['done', 'gone'] }), [...types, 'spare'])).toEqual([
+    expect.stringMatching(/^gone is public/),
+    expect.stringMatching(/^spare has a schema/),
+  ]);
+});
+
+const turning = (change: Partial<Wiring> = {}) =>
+  chain({
+    functions: { first: { consumes: ['asked', 'again'], emits: ['half'], needs: [] }, second: { consumes: ['half'], emits: ['again', 'done'], needs: [] } },
+    ...change,
+  });
+
+test('an unmarked cycle is found, and a marked one is not', () => {
+  expect(unmarkedCycles(turning())).toEqual([expect.stringContaining('first → second → first')]);
+  expect(unmarkedCycles(turning({ knownCycles: [{ through: ['second', 'first'], ends: 'after one turn' }] }))).toEqual([]);
+});
+
+test('a mark on no cycle is found', () => {
+  expect(unmarkedCycles(chain({ knownCycles: [{ through: ['first', 'second'], ends: 'long ago' }] }))).toEqual([expect.stringContaining('no cycle any more')]);
+});
+
+test('a cycle that goes through the runner is found', () => {
+  const wiring = chain({ functions: { worker: { consumes: ['ended'], emits: [], needs: ['runner'] } }, runnerEmits: ['ended'] });
+  expect(unmarkedCycles(wiring)).toEqual([expect.stringContaining('runner → worker → runner')]);
+});
+
+test('each elementary cycle is found once', () => {
+  const next = new Map([
+    ['a', ['b', 'c']],
+    ['b', ['c', 'a']],
+    ['c', ['a', 'c']],
+  ]);
+  expect(cycles(next).map((cycle) => cycle.join(''))).toEqual(['abc', 'ab', 'ac', 'c']);
+});
+
+test('a missing handler, test, README and a folder that is not in the graph are found', () => {
+  const whole = ['first', 'second'].flatMap((name) => ['handler.ts', 'handler.test.ts', 'README.md'].map((file) => `functions/${name}/${file}`));
+  const door = ['functions/door/listen.test.ts', 'functions/door/README.md'];
+  expect(folderGaps(chain(), [...whole, ...door, 'functions/one-machine/compose.ts'])).toEqual([]);
+  for (const missing of [...whole, ...door]) {
+    const rest = [...whole, ...door].filter((file) => file !== missing);
+    expect(folderGaps(chain(), rest), missing).toHaveLength(1);
+  }
+  expect(folderGaps(chain(), [...whole, ...door, 'functions/stray/handler.ts'])).toEqual(['functions/stray/ is not in functions/graph.ts']);
+});
+
+test("the project's own graph holds", () => {
+  expect(looseEnds(graph, Object.keys(eventData))).toEqual([]);
+});
