@@ -30,10 +30,10 @@ export interface TreeEntry {
 export interface Storage {
   /** Constant memory; durable and wholly visible when it resolves, not visible at all before. */
   put(key: string, body: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<Required<StoredInfo>>;
-  /** Undefined: no such key. `range`: inclusive offsets, as in HTTP. */
+  /** Undefined: no such key. `range`: inclusive offsets, as in HTTP; what lies beyond the end is left out. `size` is that of the whole. */
   get(key: string, options?: { range?: { start: number; end: number } }): Promise<{ body: Readable; size: number } | undefined>;
   stat(key: string): Promise<StoredInfo | undefined>;
-  /** Keys below a prefix, in byte order, at most `limit` (default 1000), after `after`. */
+  /** Keys that begin with a prefix ("a/" for what is below a), in byte order, at most `limit` (default 1000), after `after`. */
   list(prefix: string, options?: { limit?: number; after?: string }): Promise<{ keys: string[]; more: boolean }>;
   /** Nothing there is success. */
   delete(key: string): Promise<void>;

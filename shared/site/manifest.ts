@@ -39,7 +39,8 @@ export class InvalidManifest extends Error {
 
 /** The manifest of these files, in any order. Throws InvalidKey where a path cannot be stored, InvalidManifest where there are too many. */
 export function manifestOf(files: readonly SiteFile[]): Manifest {
-  if (files.length > MAX_FILES) throw new InvalidManifest(`A site may have ${MAX_FILES} files, and this one has ${files.length}; leave out what visitors do not need`);
+  if (files.length > MAX_FILES)
+    throw new InvalidManifest(`A site may have ${MAX_FILES} files, and this one has ${files.length}; leave out what visitors do not need`);
   checkTree(files.map(linkOrFile));
   return { version: 1, files: files.toSorted((a, b) => compareBytes(a.path, b.path)) };
 }

@@ -18,7 +18,8 @@ export interface Found {
  * first usual one with a page in it, an index.html before any other. Throws an error that names what was looked for.
  */
 export async function findOutput(workspace: string, directory = '.', configured?: string): Promise<Found> {
-  if (!(await isFolder(join(workspace, directory)))) throw new Error(`There is no folder "${directory}" in the repository; set "directory" to the folder of the front end`);
+  if (!(await isFolder(join(workspace, directory))))
+    throw new Error(`There is no folder "${directory}" in the repository; set "directory" to the folder of the front end`);
   const base = await inside(workspace, join(workspace, directory), directory);
   const where = directory === '.' ? 'the repository' : `"${directory}"`;
   const name = configured ?? (await findUsual(base, where));
@@ -46,7 +47,8 @@ async function whatIsThere(folder: string): Promise<string> {
 async function inside(workspace: string, path: string, name: string): Promise<string> {
   const real = await realpath(path);
   const way = relative(await realpath(workspace), real);
-  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way)) throw new Error(`The folder "${name}" leads out of the repository: it is, or is below, a link to elsewhere`);
+  if (way === '..' || way.startsWith(`..${sep}`) || isAbsolute(way))
+    throw new Error(`The folder "${name}" leads out of the repository: it is, or is below, a link to elsewhere`);
   return real;
 }
 

@@ -41,7 +41,9 @@ export function outputStep(storage: Storage): Builtin {
     const results = { manifest: site.digest, archive: archive.digest, files: manifest.files.length, size, packageVersion: await packageVersion(base) };
     for (const [key, value] of Object.entries(results)) await context.result(key, String(value));
     if (left.size > 0) context.log(`left out: ${[...left].sort().join(', ')}`);
-    context.log(`${manifest.files.length} files, ${size} bytes of ${name} stored in ${Math.round(performance.now() - began)} ms as ${site.digest.slice(0, 19)}`);
+    context.log(
+      `${manifest.files.length} files, ${size} bytes of ${name} stored in ${Math.round(performance.now() - began)} ms as ${site.digest.slice(0, 19)}`,
+    );
     return 0;
   };
 }
@@ -55,12 +57,7 @@ function repositoryFilter(left: Set<string>): (path: string, name: string) => bo
   };
 }
 
-async function storeFiles(
-  storage: Storage,
-  folder: string,
-  leaveOut: (path: string, name: string) => boolean,
-  { signal }: BuiltinContext,
-): Promise<Manifest> {
+async function storeFiles(storage: Storage, folder: string, leaveOut: (path: string, name: string) => boolean, { signal }: BuiltinContext): Promise<Manifest> {
   const walked = await walk(folder, leaveOut);
   if (walked.length === 0) throw new Error('The output folder is empty; there is nothing to release');
   // Wrong paths are told before any byte is stored.

@@ -21,7 +21,8 @@ export function sourceStep(git: Git): Builtin {
     const folder = sourceFolder('source', context);
     await mkdir(folder, { recursive: true });
     const found = await readdir(folder);
-    if (found.length > 0) throw new Error(`The workspace "source" is not empty (it holds ${found.slice(0, 3).join(', ')}); a commit's files are put into an empty one only`);
+    if (found.length > 0)
+      throw new Error(`The workspace "source" is not empty (it holds ${found.slice(0, 3).join(', ')}); a commit's files are put into an empty one only`);
     const began = performance.now();
     await git.checkout(repository, sha, folder, context.signal);
     context.log(`${sha.slice(0, 12)} of ${repository.url} checked out in ${Math.round(performance.now() - began)} ms`);

@@ -35,7 +35,9 @@ async function targetOf(root: string, path: string): Promise<string> {
   try {
     checkLink(path, short);
   } catch (error) {
-    throw new Error(`The output holds a link that a site cannot have. ${(error as Error).message}. Make it a file, or let it point inside of the output.`, { cause: error });
+    throw new Error(`The output holds a link that a site cannot have. ${(error as Error).message}. Make it a file, or let it point inside of the output.`, {
+      cause: error,
+    });
   }
   return short;
 }

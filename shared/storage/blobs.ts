@@ -4,7 +4,6 @@ import { chmod, copyFile, open, rename, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Digest, DigestMismatch } from '../ports/storage.ts';
 import type { Folders } from './durable.ts';
-import { createGate } from './gate.ts';
 import { isAbsent } from './read.ts';
 import type { Temp } from './temp.ts';
 import { type Body, type Written, digestOf, digestStream, writeTemp } from './write.ts';
@@ -12,9 +11,6 @@ import { type Body, type Written, digestOf, digestStream, writeTemp } from './wr
 /** Read-only, so that an editor does not change a blob through a published file. */
 export const FILE_MODE = 0o444;
 export const PROGRAM_MODE = 0o555;
-/** Written at once: whole ones, and those that stream from a slow source. */
-const WHOLE_AT_ONCE = 16;
-const STREAMS_AT_ONCE = 64;
 
 export interface Blobs {
   path(digest: Digest, executable?: boolean): string;
@@ -37,8 +33,6 @@ export function createBlobs(area: Area): Blobs {
   const writing = new Map<Digest, Promise<void>>();
   /** Folders whose names were synced since the start: what a killed process left may have been seen, but not be durable. */
   const synced = new Set<string>();
-  const whole = createGate(WHOLE_AT_ONCE);
-  const streams = createGate(STREAMS_AT_ONCE);
 
   const path = (digest: Digest, executable = false): string => join(area.directory, digest.slice(7, 9), digest.slice(9) + (executable ? '.x' : ''));
 
@@ -114,7 +108,7 @@ export function createBlobs(area: Area): Blobs {
   return {
     path,
     has: async (digest) => (await sizeOf(path(digest))) !== undefined,
-    put: (body, expected) => (body instanceof Uint8Array ? whole(() => putWhole(body, expected)) : streams(() => putStream(body, expected))),
+    put: (body, expected) => (body instanceof Uint8Array ? putWhole(body, expected) : putStream(body, expected)),
     makeProgram,
     suspect: (digest) => void suspects.add(digest),
   };

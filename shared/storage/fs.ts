@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { AlreadyStored, type Digest, type PutOptions, type Storage, type StoredInfo } from '../ports/storage.ts';
 import { check, createBlobs, keep } from './blobs.ts';
 import { createFolders } from './durable.ts';
+import { createWriteGate } from './gate.ts';
 import { checkKey, InvalidKey } from './keys.ts';
 import { keysBelow } from './list.ts';
 import { isAbsent, readBlob, readPath } from './read.ts';
@@ -32,16 +33,17 @@ export function createFsStorage({ directory, hardLinks = true }: FsStorageOption
   const blobs = createBlobs({ directory: join(root, HIDDEN, 'sha256'), temp, folders });
   const publisher: Publisher = { blobs, temp, folders, hardLinks };
   const context: Context = { root, publisher, placing: new Map() };
+  const gate = createWriteGate();
 
   return {
-    put: (key, body, options = {}) => put(context, key, body, options),
+    put: (key, body, options = {}) => gate(body, () => put(context, key, body, options)),
     get: async (key, options) => readPath(pathOf(root, key), options?.range),
     stat: (key) => statKey(root, key),
     list: (prefix, options = {}) => list(root, prefix, options),
     delete: (key) => remove(context, key),
     putBlob: async (body, digest) => {
       if (digest !== undefined) checkDigest(digest);
-      return blobs.put(body, digest);
+      return gate(body, () => blobs.put(body, digest));
     },
     getBlob: async (digest, options) => readBlob(blobs.path(checkDigest(digest)), digest, options?.range, () => blobs.suspect(digest)),
     publishTree: async (prefix, entries) => {
@@ -62,7 +64,8 @@ interface Context {
 
 function pathOf(root: string, key: string): string {
   checkKey(key);
-  if (key === HIDDEN || key.startsWith(`${HIDDEN}/`)) throw new InvalidKey(`The key ${JSON.stringify(key)} cannot be used: ${HIDDEN} is where the storage keeps its own`);
+  if (key === HIDDEN || key.startsWith(`${HIDDEN}/`))
+    throw new InvalidKey(`The key ${JSON.stringify(key)} cannot be used: ${HIDDEN} is where the storage keeps its own`);
   return join(root, key);
 }
 

@@ -1,8 +1,8 @@
 // A gate that lets so many through at once; the others wait in order.
 
-export type Gate = <T>(work: () => Promise<T>) => Promise<T>;
+type Gate = <T>(work: () => Promise<T>) => Promise<T>;
 
-export function createGate(width: number): Gate {
+function createGate(width: number): Gate {
   let inside = 0;
   const waiting: (() => void)[] = [];
   return async (work) => {
@@ -33,4 +33,15 @@ export async function forEachAtOnce<T>(items: Iterable<T>, width: number, work: 
   };
   await Promise.all(Array.from({ length: width }, worker));
   if (failed) throw failed.error;
+}
+
+/** Written at once: what is there whole, and what streams from a source that may be slow. */
+const WHOLE_AT_ONCE = 16;
+const STREAMS_AT_ONCE = 64;
+
+/** One gate for writes of bytes that are there, another for streams: a slow source holds up nobody but other streams. */
+export function createWriteGate(): <T>(body: unknown, work: () => Promise<T>) => Promise<T> {
+  const whole = createGate(WHOLE_AT_ONCE);
+  const streams = createGate(STREAMS_AT_ONCE);
+  return (body, work) => (body instanceof Uint8Array ? whole(work) : streams(work));
 }

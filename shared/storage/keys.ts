@@ -37,7 +37,8 @@ function problemOf(value: string, maxBytes: number): string | undefined {
   for (const segment of value.split('/')) {
     if (segment === '') return 'it begins or ends with "/", or has "//" in it';
     if (segment === '.' || segment === '..') return `it has a "${segment}" in it`;
-    if (segment.length > MAX_SEGMENT_BYTES / 4 && Buffer.byteLength(segment) > MAX_SEGMENT_BYTES) return `a part of it is longer than ${MAX_SEGMENT_BYTES} bytes`;
+    if (segment.length > MAX_SEGMENT_BYTES / 4 && Buffer.byteLength(segment) > MAX_SEGMENT_BYTES)
+      return `a part of it is longer than ${MAX_SEGMENT_BYTES} bytes`;
   }
   return undefined;
 }

@@ -84,7 +84,11 @@ async function checkedSmall(file: FileHandle, size: number, digest: Digest, onRo
   const actual = digestOf(bytes.subarray(0, done));
   if (actual === digest) return Readable.from(size === 0 ? [] : [bytes]);
   onRot();
-  return new Readable({ read() { this.destroy(new DigestMismatch(`The blob ${digest}`, digest, actual)); } });
+  return new Readable({
+    read() {
+      this.destroy(new DigestMismatch(`The blob ${digest}`, digest, actual));
+    },
+  });
 }
 
 /** Passes bytes on and keeps the last piece back until the digest of all is known: a reader who counts bytes never gets all of a rotten blob. */

@@ -75,5 +75,7 @@ function startOf(pid: number | 'self'): string | undefined {
 }
 
 function host(): string {
-  return hostname().replaceAll(/[^A-Za-z0-9.-]/g, '-').slice(0, 100);
+  return hostname()
+    .replaceAll(/[^A-Za-z0-9.-]/g, '-')
+    .slice(0, 100);
 }

@@ -83,7 +83,7 @@ async function writeStream(file: FileHandle, body: AsyncIterable<Uint8Array>): P
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
-  for (let done = 0; done < bytes.byteLength; ) {
+  for (let done = 0; done < bytes.byteLength;) {
     const { bytesWritten } = await file.write(bytes, done, bytes.byteLength - done);
     done += bytesWritten;
   }
