@@ -1,25 +1,31 @@
 // Ids that are derived, never drawn: doing a thing again gives the same id, which is what makes at-least-once harmless.
-import { createHash } from 'node:crypto';
+import { createHash, hash as digest } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 const TIME_LENGTH = 9;
 const HASH_LENGTH = 26;
+/** Ten bits as two characters. */
+const PAIRS = Array.from({ length: 1024 }, (_, i) => ALPHABET.charAt(i >>> 5) + ALPHABET.charAt(i & 31));
 
 /**
  * A 26-character lower-case base-32 hash (130 bits) of the parts; usable in names of Kubernetes objects.
  * The parts are joined by NUL, which none of them may hold, so that ('ab','c') and ('a','bc') differ.
  */
 export function hash(...parts: string[]): string {
-  const bytes = createHash('sha256').update(parts.join('\0')).digest();
+  // As text of one character per byte: a Buffer for each would cost more than the hashing.
+  const bytes = digest('sha256', parts.join('\0'), 'binary');
   let out = '';
   let bits = 0;
   let value = 0;
-  for (const byte of bytes) {
-    value = (value << 8) | byte;
-    for (bits += 8; bits >= 5; bits -= 5) out += ALPHABET[(value >>> (bits - 5)) & 31];
+  for (let i = 0; out.length < HASH_LENGTH; i++) {
+    value = (value << 8) | bytes.charCodeAt(i);
+    bits += 8;
+    if (bits < 10) continue;
+    bits -= 10;
+    out += PAIRS[value >>> bits];
     value &= (1 << bits) - 1;
   }
-  return out.slice(0, HASH_LENGTH);
+  return out;
 }
 
 /** A short hash (50 bits) for names that people read and that are unique within one project. */
@@ -48,4 +54,11 @@ export function rootId(ms: number, ...parts: string[]): string {
  */
 export function outputId(cause: { id: string; source: string }, type: string, key: string): string {
   return cause.id.slice(0, TIME_LENGTH) + hash(cause.source, cause.id, type, key);
+}
+
+/** Chain of an event that begins one: in the form of a UUIDv4, which CDEvents asks of chain ids; derived, so that two tellers begin one chain. */
+export function chainOf(source: string, id: string): string {
+  const hex = createHash('sha256').update(`${source}\0${id}`).digest('hex');
+  const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
