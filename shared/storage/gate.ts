@@ -2,7 +2,7 @@
 
 type Gate = <T>(work: () => Promise<T>) => Promise<T>;
 
-function createGate(width: number): Gate {
+export function createGate(width: number): Gate {
   let inside = 0;
   const waiting: (() => void)[] = [];
   return async (work) => {
