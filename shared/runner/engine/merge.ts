@@ -1,0 +1,27 @@
+// stepTemplate: what all steps have in common, with each step's own fields winning.
+import type { Container, Step } from './spec.ts';
+
+/** env merges by name, volumeMounts by mountPath, securityContext and computeResources by field; everything else is the step's where it has it. */
+export function mergeTemplate(template: Container | undefined, step: Step): Step {
+  if (!template) return step;
+  const merged: Step = { ...template, ...step };
+  const env = mergeBy('name', template.env, step.env);
+  const mounts = mergeBy('mountPath', template.volumeMounts, step.volumeMounts);
+  if (env) merged.env = env;
+  if (mounts) merged.volumeMounts = mounts;
+  if (template.securityContext && step.securityContext) merged.securityContext = { ...template.securityContext, ...step.securityContext };
+  if (template.computeResources && step.computeResources) {
+    merged.computeResources = {
+      limits: { ...template.computeResources.limits, ...step.computeResources.limits },
+      requests: { ...template.computeResources.requests, ...step.computeResources.requests },
+    };
+  }
+  return merged;
+}
+
+function mergeBy<K extends string, T extends Record<K, string>>(key: K, base: readonly T[] | undefined, own: readonly T[] | undefined): T[] | undefined {
+  if (!base || !own) return (base ?? own) && [...(base ?? own)!];
+  const byKey = new Map(own.map((item) => [item[key], item]));
+  const names = new Set(base.map((item) => item[key]));
+  return [...base.map((item) => byKey.get(item[key]) ?? item), ...own.filter((item) => !names.has(item[key]))];
+}
