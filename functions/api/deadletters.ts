@@ -34,7 +34,11 @@ export function deadLetters(app: Hono, api: Api): void {
       await api.redrive(id);
     } catch (error) {
       api.log.warn({ id: id.slice(0, 256), err: error }, 'a dead letter could not be redriven');
-      throw new Problem(404, 'not-found', `There is no dead letter "${id.slice(0, 256)}". \`tidemill deadletters list\` shows those there are.`);
+      throw new Problem(
+        409,
+        'not-redriven',
+        `${error instanceof Error ? error.message : 'It cannot be redriven'}. \`tidemill deadletters list\` shows those there are.`,
+      );
     }
     return reply(redriven, { id, redriven: true }, 202);
   });
