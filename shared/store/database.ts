@@ -17,6 +17,7 @@ export interface Database {
 /**
  * EXCLUSIVE: one server per data folder; a second one is told so, and needs no shared memory for the WAL's index.
  * FULL: a commit has returned only when it is on disk.
+ * Checkpoints are small and often: each holds up the event loop for a few milliseconds.
  */
 export const PRAGMAS = `
   PRAGMA locking_mode = EXCLUSIVE;
@@ -24,6 +25,7 @@ export const PRAGMAS = `
   PRAGMA synchronous = FULL;
   PRAGMA temp_store = MEMORY;
   PRAGMA cache_size = -16000;
+  PRAGMA wal_autocheckpoint = 500;
   PRAGMA journal_size_limit = 67108864;
 `;
 

@@ -10,10 +10,8 @@ const PAGE_SIZE = 1_000_000;
 const COUNT_TO = 200;
 const MAX_LABELS = 8;
 
-export interface Place {
-  namespace: string;
-  name: string;
-}
+/** The last object of a page. */
+export type Place = Pick<Row, 'namespace' | 'name' | 'id'>;
 
 export interface RowPage {
   rows: Row[];
@@ -21,7 +19,8 @@ export interface RowPage {
   next: Place | undefined;
 }
 
-export type ReadPage = (kind: Kind, options: Pick<ListOptions, 'namespace' | 'labels'>, after: Place | undefined, limit: number) => RowPage;
+export type Selection = Pick<ListOptions, 'namespace' | 'labels' | 'order'>;
+export type ReadPage = (kind: Kind, selection: Selection, after: Place | undefined, limit: number) => RowPage;
 
 export function createPages(sql: DatabaseSync): ReadPage {
   const statements = new Map<string, StatementSync>();
@@ -41,33 +40,41 @@ export function createPages(sql: DatabaseSync): ReadPage {
     return counted.sort((a, b) => a.n - b.n).map(({ label }) => label);
   };
 
-  return (kind, options, after, limit) => {
-    const labels = byRarity(kind, checkLabels(options.labels));
-    const arguments_: string[] = [kind];
-    const table = labels.length > 0 ? 'l' : 'o';
-    let text = 'SELECT o.* FROM objects o WHERE o.kind = ?';
-    if (labels.length > 0) {
-      text = 'SELECT o.* FROM labels l CROSS JOIN objects o ON o.kind = l.kind AND o.namespace = l.namespace AND o.name = l.name WHERE l.kind = ? AND l.key = ? AND l.value = ?';
-      arguments_.push(...labels[0]!);
-    }
-    if (options.namespace !== undefined) {
-      text += ` AND ${table}.namespace = ?`;
-      arguments_.push(options.namespace);
-      if (after) {
-        text += ` AND ${table}.name > ?`;
-        arguments_.push(after.name);
-      }
-    } else if (after) {
-      text += ` AND (${table}.namespace, ${table}.name) > (?, ?)`;
-      arguments_.push(after.namespace, after.name);
-    }
-    for (const label of labels.slice(1)) {
-      text += ' AND EXISTS (SELECT 1 FROM labels m WHERE m.kind = l.kind AND m.key = ? AND m.value = ? AND m.namespace = l.namespace AND m.name = l.name)';
-      arguments_.push(...label);
-    }
-    text += ` ORDER BY ${table}.namespace, ${table}.name LIMIT ?`;
-    return cut(prepared(text).iterate(...arguments_, limit + 1) as Iterable<Row>, limit);
+  return (kind, selection, after, limit) => {
+    const labels = byRarity(kind, checkLabels(selection.labels));
+    const { text, values } = query(kind, selection, labels, after);
+    return cut(prepared(text).iterate(...values, limit + 1) as Iterable<Row>, limit);
   };
+}
+
+type Values = (string | number)[];
+
+/** The statement for a page after this place, and what it is to be given before the limit. */
+function query(kind: Kind, { namespace, order }: Selection, labels: [string, string][], after: Place | undefined): { text: string; values: Values } {
+  const values: Values = [kind];
+  const [first, ...others] = labels;
+  let text = 'SELECT o.* FROM objects o WHERE o.kind = ?';
+  if (first) {
+    text = 'SELECT o.* FROM labels l CROSS JOIN objects o ON o.id = l.object WHERE l.kind = ? AND l.key = ? AND l.value = ?';
+    values.push(...first);
+  }
+  const table = first ? 'l' : 'o';
+  const id = first ? 'l.object' : 'o.id';
+  const add = (condition: string, ...more: Values) => {
+    text += ` AND ${condition}`;
+    values.push(...more);
+  };
+  if (namespace !== undefined) add(`${table}.namespace = ?`, namespace);
+  if (after) {
+    if (order === 'newest') add(`${id} < ?`, after.id);
+    else if (namespace !== undefined) add(`${table}.name > ?`, after.name);
+    else add(`(${table}.namespace, ${table}.name) > (?, ?)`, after.namespace, after.name);
+  }
+  for (const label of others) {
+    add('EXISTS (SELECT 1 FROM labels m WHERE m.kind = l.kind AND m.key = ? AND m.value = ? AND m.namespace = l.namespace AND m.name = l.name)', ...label);
+  }
+  text += order === 'newest' ? ` ORDER BY ${id} DESC` : ` ORDER BY ${table}.namespace, ${table}.name`;
+  return { text: `${text} LIMIT ?`, values };
 }
 
 function checkLabels(labels: Record<string, string> | undefined): [string, string][] {
@@ -82,7 +89,7 @@ function cut(rows: Iterable<Row>, limit: number): RowPage {
   for (const row of rows) {
     size += row.spec.length + (row.status?.length ?? 0);
     const last = taken.at(-1);
-    if (last && (taken.length === limit || size > PAGE_SIZE)) return { rows: taken, next: { namespace: last.namespace, name: last.name } };
+    if (last && (taken.length === limit || size > PAGE_SIZE)) return { rows: taken, next: last };
     taken.push(row);
   }
   return { rows: taken, next: undefined };

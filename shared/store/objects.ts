@@ -63,15 +63,15 @@ function list<K extends Kind>(page: ReadPage, records: Records, kind: K, options
 
 /** All pages of a list bear the version of the first: watched from there, nothing is missed. */
 function writeToken(place: Place, version: string): string {
-  return Buffer.from(JSON.stringify([place.namespace, place.name, version])).toString('base64url');
+  return Buffer.from(JSON.stringify([place.namespace, place.name, place.id, version])).toString('base64url');
 }
 
 function readToken(token: string): { place: Place; version: string } {
   try {
     const parts = JSON.parse(Buffer.from(token, 'base64url').toString()) as unknown;
-    if (Array.isArray(parts) && parts.length === 3 && parts.every((part) => typeof part === 'string')) {
-      const [namespace, name, version] = parts as [string, string, string];
-      return { place: { namespace, name }, version };
+    if (Array.isArray(parts) && parts.map((part) => typeof part).join() === 'string,string,number,string') {
+      const [namespace, name, id, version] = parts as [string, string, number, string];
+      return { place: { namespace, name, id }, version };
     }
   } catch {
     // Said below: whatever is wrong with it, it is no token of ours.

@@ -13,6 +13,8 @@ const TRIM_EVERY = 256;
 export type ChangeType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
 export interface Row {
+  /** Grows with the time of creation. */
+  id: number;
   kind: Kind;
   namespace: string;
   name: string;
@@ -80,7 +82,7 @@ export function createRecords(sql: DatabaseSync): Records {
   );
   const change = sql.prepare('UPDATE objects SET version = ?, generation = ?, labels = ?, annotations = ?, spec = ?, status = ? WHERE kind = ? AND namespace = ? AND name = ?');
   const drop = sql.prepare('DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?');
-  const addLabel = sql.prepare('INSERT INTO labels (kind, key, value, namespace, name) VALUES (?, ?, ?, ?, ?)');
+  const addLabel = sql.prepare('INSERT INTO labels (kind, key, value, namespace, name, object) VALUES (?, ?, ?, ?, ?, ?)');
   const dropLabel = sql.prepare('DELETE FROM labels WHERE kind = ? AND key = ? AND value = ? AND namespace = ? AND name = ?');
   const logChange = sql.prepare('INSERT INTO changes (version, kind, type, namespace, name, labels, labels_before, object) VALUES (?, ?, ?, ?, ?, ?, ?, ?)');
   const trim = sql.prepare('DELETE FROM changes WHERE version <= ?');
@@ -98,7 +100,7 @@ export function createRecords(sql: DatabaseSync): Records {
   const label = (row: Row, before: string | null, after: string | null) => {
     if (before === after) return;
     for (const [key, value] of Object.entries(parseLabels(before))) dropLabel.run(row.kind, key, value, row.namespace, row.name);
-    for (const [key, value] of Object.entries(parseLabels(after))) addLabel.run(row.kind, key, value, row.namespace, row.name);
+    for (const [key, value] of Object.entries(parseLabels(after))) addLabel.run(row.kind, key, value, row.namespace, row.name, row.id);
   };
 
   /** The row as it is now, if nobody wrote since `prepared` was read. */
@@ -121,6 +123,7 @@ export function createRecords(sql: DatabaseSync): Records {
     const { kind, namespace, name } = prepared;
     if (get(kind, prepared)) return undefined;
     const row: Row = {
+      id: 0,
       kind,
       namespace,
       name,
@@ -133,7 +136,8 @@ export function createRecords(sql: DatabaseSync): Records {
       spec: prepared.specText,
       status: prepared.statusText,
     };
-    add.run(kind, namespace, name, row.uid, row.version, row.generation, row.created, row.labels, row.annotations, row.spec, row.status);
+    const values = [kind, namespace, name, row.uid, row.version, row.generation, row.created, row.labels, row.annotations, row.spec, row.status];
+    row.id = Number(add.run(...values).lastInsertRowid);
     label(row, null, row.labels);
     log('ADDED', row, null);
     return row;

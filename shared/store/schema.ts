@@ -17,16 +17,21 @@ export const migrations: readonly string[] = [
     status TEXT,
     UNIQUE (kind, namespace, name)
   ) STRICT;
+  -- Ids grow with time: the newest first, of all namespaces and of one.
+  CREATE INDEX objects_by_age ON objects (kind, id);
+  CREATE INDEX objects_by_age_in_namespace ON objects (kind, namespace, id);
 
-  -- Who carries which label, in the order that lists have.
+  -- Who carries which label, in the two orders that lists have.
   CREATE TABLE labels (
     kind TEXT NOT NULL,
     key TEXT NOT NULL,
     value TEXT NOT NULL,
     namespace TEXT NOT NULL,
     name TEXT NOT NULL,
+    object INTEGER NOT NULL,
     PRIMARY KEY (kind, key, value, namespace, name)
   ) STRICT, WITHOUT ROWID;
+  CREATE INDEX labels_by_age ON labels (kind, key, value, object);
 
   -- The newest changes, for watches. \`labels_before\` where the change touched the labels of an object.
   CREATE TABLE changes (

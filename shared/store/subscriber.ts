@@ -135,7 +135,7 @@ export function createSubscriber(
       event: held.event,
       body: held.text,
       attempts,
-      reason: reason.slice(0, MAX_REASON),
+      reason: String(reason).slice(0, MAX_REASON),
       at: new Date().toISOString(),
     });
     return Infinity;

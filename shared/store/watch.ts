@@ -33,7 +33,7 @@ export function createWatch(sql: DatabaseSync, records: Records, page: ReadPage)
     const { signal } = options;
     let version = options.since === undefined ? records.version() : startingPoint(options.since, records);
     /** While the objects that are there are told page by page: the last one told. Undefined: all are. */
-    let told: Place | undefined = options.since === undefined ? { namespace: '', name: '' } : undefined;
+    let told: Place | undefined = options.since === undefined ? { namespace: '', name: '', id: 0 } : undefined;
     /** Newest version that the reader knows of. */
     let known = told ? -BOOKMARK_EVERY : version;
     while (!signal.aborted) {
@@ -51,7 +51,7 @@ export function createWatch(sql: DatabaseSync, records: Records, page: ReadPage)
       if (changes.length > 0) continue;
       version = Math.max(version, newest);
       if (told) {
-        const { rows, next } = page(kind, options, told.name === '' ? undefined : told, CHUNK);
+        const { rows, next } = page(kind, { ...options, order: 'name' }, told.name === '' ? undefined : told, CHUNK);
         told = next;
         for (const row of rows) {
           yield { type: 'ADDED', object: toObject<K>(row) };
@@ -76,7 +76,7 @@ function startingPoint(since: string, records: Records): number {
 }
 
 /** Whether the object of a change stands among those told already; the others are yet to be told as they will be then. */
-function isTold(change: Place, told: Place): boolean {
+function isTold(change: Change, told: Place): boolean {
   if (change.namespace !== told.namespace) return change.namespace < told.namespace;
   return change.name <= told.name;
 }
