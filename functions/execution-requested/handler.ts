@@ -18,13 +18,13 @@ export const handle: Handler<(typeof functions)['execution-requested']> = async 
     trigger,
     ...(by && { by }),
     ...(earlier?.sha && { sha: earlier.sha }),
-    ...(rerunOf && { rerunOf }),
+    ...(rerunOf && { rerun: { of: rerunOf, outdated: earlier?.outdated } }),
   });
   return { create: opened.create, outputs: opened.outputs };
 };
 
-async function commitOf(objects: Objects, namespace: string, name: string): Promise<{ ref: string; sha?: string | undefined }> {
+async function commitOf(objects: Objects, namespace: string, name: string): Promise<{ ref: string; sha?: string | undefined; outdated?: string | undefined }> {
   const execution = await objects.get('Execution', { namespace, name });
   if (!execution) throw new Refused(`There is no execution ${name} to run again`);
-  return { ref: execution.spec.ref, sha: execution.status?.sha ?? execution.spec.sha };
+  return { ref: execution.spec.ref, sha: execution.status?.sha ?? execution.spec.sha, outdated: execution.spec.outdated };
 }

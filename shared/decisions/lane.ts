@@ -44,14 +44,14 @@ export interface Entered {
   superseded: LaneEntry[];
 }
 
-/** Takes the lane's next number for an execution; one that is in already keeps its number. Throws LaneFull. */
-export function enterLane(lane: Lane, execution: string, policy: LanePolicy, move?: HeadMove): Entered {
+/** Takes the lane's next number for an execution; one that is in already keeps its number. `behind`: known to be outdated without a move. Throws LaneFull. */
+export function enterLane(lane: Lane, execution: string, policy: LanePolicy, move?: HeadMove, behind?: string): Entered {
   const known = [...lane.running, ...lane.waiting].find((entry) => entry.execution === execution);
-  if (known) return { lane, number: known.number, superseded: replacedBy(lane, known, policy) };
+  if (known) return { lane, number: known.number, superseded: replacedBy(lane, known, policy), ...(known.outdated && { outdated: known.outdated }) };
   if (lane.waiting.length >= MAX_WAITING) throw new LaneFull(`${MAX_WAITING} executions wait in this lane already; cancel some, or use the lane mode "supersede"`);
 
-  const outdated = move && whyOutdated(lane, move);
-  const entry = { execution, number: lane.last + 1 };
+  const outdated = behind ?? (move && whyOutdated(lane, move));
+  const entry: LaneEntry = { execution, number: lane.last + 1, ...(outdated && { outdated }) };
   const entered = admit({ ...lane, ...policy, ...(move && !outdated ? newHead(move) : {}), ...(move && { recent: remember(lane, move) }), last: entry.number, waiting: [...lane.waiting, entry] });
   return { lane: entered, number: entry.number, superseded: replacedBy(entered, entry, policy), ...(outdated && { outdated }) };
 }
@@ -87,6 +87,12 @@ export function whyOutdated(lane: Lane, move: HeadMove): string | undefined {
   return lane.recent.some((earlier) => earlier.before === move.after) ? sentence : undefined;
 }
 
+/** Whether a commit that is run again is another than the branch is at now. `before`: why it was outdated when it ran first. */
+export function whyBehind(lane: Lane, sha: string, before: string | undefined): string | undefined {
+  if (!lane.head) return before;
+  return lane.head === sha ? undefined : `the branch is at ${lane.head.slice(0, 12)}, and this runs an earlier commit again`;
+}
+
 function newHead(move: HeadMove): Partial<Lane> {
   return { head: move.after, headPushedAt: move.pushedAt };
 }
@@ -101,7 +107,8 @@ function admit(lane: Lane): Lane {
   return { ...lane, running: [...lane.running, ...lane.waiting.slice(0, free)], waiting: lane.waiting.slice(free) };
 }
 
+/** A commit that was outdated when it came replaces nobody: what has a lower number may be newer than it. */
 function replacedBy(lane: Lane, entry: LaneEntry, policy: LanePolicy): LaneEntry[] {
-  if (policy.mode !== 'supersede') return [];
+  if (policy.mode !== 'supersede' || entry.outdated) return [];
   return [...lane.running, ...lane.waiting].filter((other) => other.number < entry.number);
 }

@@ -1,6 +1,6 @@
 // Opens an execution: a number in its lane, the Execution and its source Artifact; safe to do again.
 import type { EventData } from '../events/types.ts';
-import { emptyLane, enterLane, type HeadMove, lanePolicy } from '../decisions/lane.ts';
+import { emptyLane, enterLane, type HeadMove, lanePolicy, whyBehind } from '../decisions/lane.ts';
 import { executionName, laneName, sourceName } from '../decisions/names.ts';
 import type { Output } from '../events/event.ts';
 import type { NewObj, Obj, SpecOf } from '../objects/kinds.ts';
@@ -18,7 +18,11 @@ export interface Request {
   trigger: SpecOf<'Execution'>['trigger'];
   by?: string;
   push?: string;
-  rerunOf?: string;
+  rerun?: {
+    of: string;
+    /** Why the execution that is run again was outdated. */
+    outdated?: string | undefined;
+  };
   move?: HeadMove;
 }
 
@@ -51,7 +55,9 @@ async function enter(objects: Objects, request: Request, execution: string) {
   await ensure(objects, { kind: 'Lane', metadata: { name: lane, namespace, labels: { [LABEL.project]: project } }, spec: { project, ref: request.ref } });
   let entered: { number: number; outdated?: string; superseded: LaneEntry[] } | undefined;
   await modifyStatus(objects, 'Lane', { namespace, name: lane }, (object) => {
-    const result = enterLane(object.status ?? emptyLane(policy), execution, policy, request.move);
+    const status = object.status ?? emptyLane(policy);
+    const behind = request.rerun && request.sha ? whyBehind(status, request.sha, request.rerun.outdated) : undefined;
+    const result = enterLane(status, execution, policy, request.move, behind);
     entered = result;
     return result.lane;
   });
@@ -77,7 +83,7 @@ function executionOf(request: Request, name: string, number: number, outdated: s
       ...(request.sha && { sha: request.sha }),
       ...(request.by && { by: request.by }),
       ...(request.push && { push: request.push }),
-      ...(request.rerunOf && { rerunOf: request.rerunOf }),
+      ...(request.rerun && { rerunOf: request.rerun.of }),
       ...(outdated && { outdated }),
     },
     status: { phase: 'Pending', ...(request.sha && { sha: request.sha }) },

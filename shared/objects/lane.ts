@@ -1,6 +1,6 @@
 // Lane: one branch of one project; who runs, who waits, and the numbers that say which is newer.
 import { z } from 'zod';
-import { gitRef, gitSha, name, timestamp } from './fields.ts';
+import { gitRef, gitSha, name, text, timestamp } from './fields.ts';
 import { laneMode } from './project.ts';
 
 export const laneSpec = z.strictObject({
@@ -8,7 +8,12 @@ export const laneSpec = z.strictObject({
   ref: gitRef,
 });
 
-const laneEntry = z.object({ execution: name, number: z.int().positive() });
+const laneEntry = z.object({
+  execution: name,
+  number: z.int().positive(),
+  /** Why its commit was behind the branch already when it came in. */
+  outdated: text(256).optional(),
+});
 
 export const laneStatus = z.object({
   /** As it stood in the project when the last execution was opened. */
