@@ -4,6 +4,9 @@ import type { StageStatus, StepStatus } from '../objects/execution.ts';
 import type { Stage } from '../objects/pipeline.ts';
 
 type Status = StatusOf<'Execution'>;
+/** As the schema has it; a longer sentence would make the whole status invalid. */
+const MAX_MESSAGE = 4096;
+
 export type Finished = 'Succeeded' | 'Failed' | 'Cancelled';
 
 export function isTerminal(status: Status | undefined): boolean {
@@ -41,16 +44,22 @@ export interface StepEnd {
   ended: string;
 }
 
-/** One step's TaskRun ended. Telling it again changes nothing. */
+/** One step's TaskRun ended. Telling it again, or when the execution is closed already, changes nothing. */
 export function stepEnded(status: Status, end: StepEnd): Status {
   const { taskRun, ...state } = end;
-  const at = status.stages?.findIndex((stage) => stage.steps.some((step) => step.taskRun === taskRun)) ?? -1;
+  const isIt = (step: StepStatus) => step.taskRun === taskRun && step.phase === 'Running';
+  const at = status.stages?.findIndex((stage) => stage.steps.some(isIt)) ?? -1;
   if (at < 0) return status;
   return editStage(status, at, (stage) => {
-    const steps = stage.steps.map((step) => (step.taskRun === taskRun && step.phase === 'Running' ? { ...step, ...state } : step));
+    const steps = stage.steps.map((step) => (isIt(step) ? { ...step, ...state } : step));
     const phase = stagePhase(steps);
-    return { ...stage, steps, phase, ...(phase !== 'Running' && { ended: end.ended }) };
+    return { ...stage, steps, phase, ...(phase !== 'Running' && { ended: lastEnd(steps, end.ended) }) };
   });
+}
+
+/** The latest end of all: the same in whatever order they were told. */
+function lastEnd(steps: StepStatus[], known: string): string {
+  return steps.reduce((last, { ended }) => (ended && Date.parse(ended) > Date.parse(last) ? ended : last), known);
 }
 
 /** What has to be done next: a stage to start, the whole to close, or nothing but to wait. */
@@ -73,7 +82,7 @@ export function closed(status: Status, phase: Finished, now: string, message?: s
     if (stage.phase === 'Waiting') return { ...stage, steps, phase: 'Skipped' };
     return stage.phase === 'Running' ? { ...stage, steps, phase: 'Cancelled', ended: now } : { ...stage, steps };
   });
-  return { ...status, ...(stages && { stages }), phase, ended: now, ...(message && { message }) };
+  return { ...status, ...(stages && { stages }), phase, ended: now, ...(message && { message: message.slice(0, MAX_MESSAGE) }) };
 }
 
 /** The last site that a step left, which is what is released. */
