@@ -54,10 +54,12 @@ export function siteName(taskRun: string): string {
   return `${taskRun}.site`;
 }
 
-/** One TaskRun for each step of each stage of an execution. */
+/** One TaskRun for each step of each stage of an execution. A "-" in them would leave open where the stage ends: then a hash tells. */
 export function taskRunName(execution: string, stage: string, step: string): string {
   const whole = `${execution}-${stage}-${step}`;
-  return whole.length <= MAX_LABEL ? whole : `${execution.slice(0, 40).replace(/-+$/, '')}-${shortHash(execution, stage, step)}`;
+  if (whole.length <= MAX_LABEL && !stage.includes('-') && !step.includes('-')) return whole;
+  const suffix = shortHash(execution, stage, step);
+  return `${whole.slice(0, MAX_LABEL - suffix.length - 1).replace(/-+$/, '')}-${suffix}`;
 }
 
 /** The nth (from 0) push of a ref from one commit to another. */
@@ -75,7 +77,8 @@ export function environmentOf(ref: string, defaultBranch: string): string {
 export function releaseName(project: string, environment: string): string {
   if (environment === PRODUCTION) return project;
   const branch = environment.replace(/^preview-/, '');
-  return `${dnsLabel(branch, MAX_LABEL - project.length - 2)}--${project}`;
+  // "xn--…" would be taken for an encoded international name, which browsers refuse when it is none.
+  return `${dnsLabel(branch === 'xn' ? 'xn-' : branch, MAX_LABEL - project.length - 2)}--${project}`;
 }
 
 /** A label value that stands for a text of any length and characters. */

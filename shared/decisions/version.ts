@@ -1,7 +1,7 @@
 // What a built version is called (design: Storage layout).
 import { isTag, shortRef } from './names.ts';
 
-/** The name of the folder that holds the archives, and so of no version. */
+/** The name of the folder that holds the archives, and so of no version, in any case: some file systems do not tell them apart. */
 const RESERVED = 'archive';
 
 /**
@@ -21,5 +21,5 @@ export function nthVersion(version: string, n: number): string {
 
 function safe(version: string): string {
   const kept = version.replace(/[^A-Za-z0-9._+-]/g, '-').slice(0, 120);
-  return kept === RESERVED || /^\.+$/.test(kept) ? `v-${kept.replace(/\./g, '-')}` : kept;
+  return kept.toLowerCase() === RESERVED || /^\.+$/.test(kept) ? `v-${kept.replace(/\./g, '-')}` : kept;
 }

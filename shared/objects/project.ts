@@ -70,5 +70,5 @@ export const projectStatus = z.object({
   lastPolled: timestamp.optional(),
 });
 
-/** A project's name is the first label of its site's host name. */
-export const projectName = label.max(40);
+/** A project's name is the first label of its site's host name; "--" in it would be taken for the preview of a branch. */
+export const projectName = label.max(40).refine((value) => !value.includes('--'), 'must not have "--" in it');
