@@ -18,7 +18,7 @@ async function requestRelease(event: Event, { objects }: Deps<Entry>) {
     objects.get('Execution', { namespace, name: executionName }),
   ]);
   if (!project || !execution) return {};
-  const { ref, number, outdated, trigger } = execution.spec;
+  const { ref, lane, number, outdated, trigger } = execution.spec;
   const environment = environmentOf(ref, project.spec.source.branch ?? project.status?.defaultBranch ?? 'main');
   const { release, reason } = autoRelease(project.spec, ref, environment);
   if (!release) return { status: { ...execution, status: { ...execution.status!, message: `Built, not released: ${reason}` } } };
@@ -33,6 +33,7 @@ async function requestRelease(event: Event, { objects }: Deps<Entry>) {
       artifact,
       // Whoever asked for the build did not ask for this release: it follows by rule.
       trigger: trigger === 'user' ? 'auto' : trigger,
+      lane,
       number,
       ...(outdated && { outdated: true }),
     },

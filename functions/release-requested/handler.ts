@@ -18,9 +18,12 @@ export const handle: Handler<Entry> = async (event, deps) => {
   const project = await deps.objects.get('Project', { namespace, name });
   if (!project) throw new Refused(`There is no project ${name}; it was removed, or never added`);
   const release = await releaseOf(event, deps);
+  if (release.spec.project !== name || release.spec.environment !== environment) {
+    throw new Refused(`${release.metadata.name} is the address of ${release.spec.environment} of ${release.spec.project} already; ${environment} of ${name} cannot have it too`);
+  }
   const now = deps.now();
   if (action === 'retire') {
-    const status = decideRetire(release.status!);
+    const status = decideRetire(release.status!, event.data);
     const data = { namespace, project: name, environment, release: release.metadata.name };
     return { status: { ...release, status }, outputs: [{ type: 'dev.tidemill.release.retired.v1', subject: release.metadata.name, data }] };
   }
@@ -45,8 +48,7 @@ async function releaseOf(event: Event, { objects }: Deps<Entry>): Promise<Obj<'R
 async function deploy(event: Event, release: Obj<'Release'>, project: Obj<'Project'>, deps: Deps<Entry>): Promise<Decision> {
   const artifact = await wanted(event, project, deps);
   if (typeof artifact === 'string') return { refused: artifact };
-  const decision = decideDeploy(release.status!, event.data, artifact, deps.now());
-  return decision;
+  return decideDeploy(release.status!, event.data, artifact, deps.now());
 }
 
 /** The artifact that is asked for by name, by version, or as the latest; else the sentence that says why there is none. */

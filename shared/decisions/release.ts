@@ -25,9 +25,9 @@ export function decideDeploy(status: Status, request: Request, artifact: Obj<'Ar
 /** Goes back: to the version named, or to the one that was live before the present one was first deployed. */
 export function decideRollback(status: Status, request: Request, now: string): Decision {
   if (!status.current) return { refused: 'nothing is live here, so there is nothing to roll back' };
+  if (request.version === status.current.version) return { same: status.current };
   const target = request.version ? status.history.find((entry) => entry.version === request.version) : previous(status);
   if (!target) {
-    if (request.version === status.current.version) return { same: status.current };
     return { refused: request.version ? `version ${request.version} was never live here; deploy it instead` : 'no earlier version was live here' };
   }
   const { rollback: _rollback, by: _by, ...same } = target;
@@ -35,17 +35,24 @@ export function decideRollback(status: Status, request: Request, now: string): D
   return { status: moved(status, made), live: made };
 }
 
-/** Takes an environment off the air; its history stays. */
-export function decideRetire(status: Status): Status {
-  if (!status.current) return status;
+/** Takes an environment off the air; its history stays. With a number: what was begun up to then cannot come back by itself. */
+export function decideRetire(status: Status, { lane, number }: Pick<Request, 'lane' | 'number'>): Status {
   const { current, ...rest } = status;
-  return { ...rest, history: [current, ...status.history].slice(0, KEPT) };
+  return {
+    ...rest,
+    ...(lane && number !== undefined && { retired: { lane, number } }),
+    history: current ? [current, ...status.history].slice(0, KEPT) : status.history,
+  };
 }
 
 function whyNotByItself(status: Status, request: Request): string | undefined {
   if (request.outdated) return 'the branch had moved on before this commit was built; deploy it by its version if it is wanted';
-  const newest = Math.max(0, ...[status.current, ...status.history].map((entry) => entry?.number ?? 0));
-  if (request.number !== undefined && request.number < newest) {
+  if (request.number === undefined) return undefined;
+  if (status.retired && status.retired.lane === request.lane && request.number <= status.retired.number) {
+    return 'its branch was deleted after this was begun; deploy it by its version if it is wanted';
+  }
+  const newest = Math.max(0, ...[status.current, ...status.history].map((entry) => (entry?.lane === request.lane && entry?.number) || 0));
+  if (request.number < newest) {
     return `execution number ${request.number} is older than number ${newest}, which was live already; deploy it by its version if it is wanted`;
   }
   return undefined;
@@ -60,6 +67,7 @@ function deploymentOf(artifact: Obj<'Artifact'>, request: Request, now: string):
     at: now,
     trigger: request.trigger,
     ...(request.number !== undefined && { number: request.number }),
+    ...(request.lane && { lane: request.lane }),
     ...(request.by && { by: request.by }),
   };
 }
@@ -68,6 +76,8 @@ function deploymentOf(artifact: Obj<'Artifact'>, request: Request, now: string):
 function previous(status: Status): Deployment | undefined {
   const all = [status.current!, ...status.history];
   const first = all.findLastIndex((entry) => entry.version === status.current!.version && !entry.rollback);
+  // Its first deployment is forgotten, and with it everything that came before.
+  if (first < 0) return undefined;
   return all.slice(first + 1).find((entry) => !entry.rollback && entry.version !== status.current!.version);
 }
 

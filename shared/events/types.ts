@@ -92,8 +92,13 @@ export const eventData = {
     version: text(128).optional(),
     trigger,
     by: text(128).optional(),
-    /** Lane number of the execution that made the artifact: an automatic release never goes back in it. */
+    /**
+     * Lane number of the execution that made the artifact: an automatic release never goes back in it.
+     * For retire: the newest there was; what was begun up to then is no longer released by itself.
+     */
     number: z.int().positive().optional(),
+    /** The lane that the number counts in. */
+    lane: name.optional(),
     /** The branch had moved on before this commit's execution was opened: never released by itself. */
     outdated: z.boolean().optional(),
   }),

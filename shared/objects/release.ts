@@ -19,8 +19,9 @@ const deployment = z.object({
   artifact: name,
   version: text(128),
   manifest: digest,
-  /** Lane number of the execution that built it. */
+  /** Lane number of the execution that built it, and the lane that it counts in. */
   number: z.int().positive().optional(),
+  lane: name.optional(),
   at: timestamp,
   trigger,
   by: text(128).optional(),
@@ -36,6 +37,8 @@ export const releaseStatus = z.object({
   history: z.array(deployment).max(100),
   /** How the files are served, as the project said when it was deployed. */
   site: siteSpec.optional(),
+  /** Its branch was deleted when its lane had come to this number. */
+  retired: z.object({ lane: name, number: z.int().positive() }).optional(),
   /** Why the last request was refused. */
   refused: z.object({ reason, at: timestamp }).optional(),
 });
