@@ -52,7 +52,7 @@ async function addEntry(tar: Pack, header: Header, body: AsyncIterable<Buffer> |
     for await (const piece of body) {
       if (!entry.write(piece)) await drained(entry, promise);
     }
-    entry.end();
+    entry.end(undefined);
   }
   await promise;
 }
