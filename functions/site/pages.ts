@@ -57,7 +57,7 @@ export const broken: Notice = { status: 500, title: 'Something is wrong here', t
 
 /** Of `branch--project` as of `project`. */
 export function projectOf(host: string): string {
-  return host.slice(host.lastIndexOf('--') + (host.includes('--') ? 2 : 0));
+  return host.split('--').at(-1) ?? host;
 }
 
 const FIXED = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff', 'Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'"];
