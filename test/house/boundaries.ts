@@ -113,6 +113,12 @@ export const rules: readonly Rule[] = [
     why: 'it is the local runner with a command line',
   },
   {
+    name: 'the command that starts the server',
+    from: /^cli\/commands\/server/,
+    may: ['cli/', ...PURE, 'functions/one-machine/', 'functions/api/', 'shared/host/data-folder.ts', 'package.json'],
+    why: 'what it starts is wired in functions/one-machine',
+  },
+  {
     name: 'the command line',
     from: /^cli\//,
     // Of the API its types, and of the data folder where the server is to be found.

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { argv, exit, stdout } from 'node:process';
+import process, { argv, stdout } from 'node:process';
 import { countReport } from './count.ts';
 import { ROOT } from './files.ts';
 
@@ -19,7 +19,7 @@ try {
   const unseen = code !== 0 && failed === 0 ? 1 : 0;
   if (unseen) stdout.write(`✗ vitest ended with exit code ${code}, though no test failed\n`);
   stdout.write(`${passed} passed, ${failed + unseen} failed, ${skipped} skipped\n`);
-  exit(failed + unseen > 0 || skipped > 0 ? 1 : 0);
+  process.exitCode = failed + unseen > 0 || skipped > 0 ? 1 : 0;
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }
