@@ -10,6 +10,11 @@ export interface Appender {
   close(): Promise<void>;
 }
 
+interface OpenSegment {
+  segment: Segment;
+  file: FileHandle;
+}
+
 interface Batch {
   parts: Uint8Array[];
   bytes: number;
@@ -31,16 +36,21 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 
 export function createAppender(options: AppenderOptions): Appender {
   const waiting: Batch[] = [];
-  let current: { segment: Segment; file: FileHandle } | undefined;
+  let current: OpenSegment | undefined;
+  /** Made ahead, since making its name durable takes longer than most commits. */
+  let next: Promise<OpenSegment> | undefined;
   let nextNumber = options.firstNumber;
   let running: Promise<void> | undefined;
 
-  const roll = async (): Promise<{ segment: Segment; file: FileHandle }> => {
+  const prepare = (): Promise<OpenSegment> => createSegment(options.directory, nextNumber++);
+
+  const roll = async (): Promise<OpenSegment> => {
     await seal();
-    const made = await createSegment(options.directory, nextNumber++);
-    options.onSegment(made.segment);
-    current = made;
-    return made;
+    const prepared = next ?? prepare();
+    next = undefined;
+    current = await prepared;
+    options.onSegment(current.segment);
+    return current;
   };
 
   const seal = async (): Promise<void> => {
@@ -62,6 +72,11 @@ export function createAppender(options: AppenderOptions): Appender {
     }
     segment.length += batch.bytes;
     options.onDurable(batch.bytes);
+    if (!next && segment.length > options.segment_bytes / 2) {
+      next = prepare();
+      // Whoever takes it hears of the failure; until then it is nobody's.
+      next.catch(() => undefined);
+    }
   };
 
   /** After a failed write or sync nobody knows what the file's tail holds: it is cut off and another segment begun. */
@@ -96,6 +111,9 @@ export function createAppender(options: AppenderOptions): Appender {
     close: async () => {
       await running;
       await seal();
+      const unused = await next?.catch(() => undefined);
+      await unused?.file.close();
+      if (unused) await unlink(unused.segment.path);
     },
   };
 }

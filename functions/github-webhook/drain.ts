@@ -31,8 +31,9 @@ export interface DrainOptions {
 }
 
 const SLICE_BYTES = 256 * 1024;
+const BUSY_BYTES = 32 * 1024;
 const IDLE_RECORDS = 64;
-const BUSY_RECORDS = 8;
+const BUSY_RECORDS = 1;
 /** Share of the time that handling takes while requests come; it grows to nearly all as the inbox fills. */
 const BUSY_SHARE = 0.1;
 const FULL_SHARE = 0.9;
@@ -60,7 +61,7 @@ export function createDrain(options: DrainOptions): Drain {
       return true;
     }
     const most = failures > 0 ? 1 : options.busy() ? BUSY_RECORDS : IDLE_RECORDS;
-    const slice = await readSlice(segment.path, offset, segment.length, { records: most, bytes: SLICE_BYTES });
+    const slice = await readSlice(segment.path, offset, segment.length, { records: most, bytes: most === 1 ? BUSY_BYTES : SLICE_BYTES });
     if (slice.damaged_bytes > 0) reportDamage(log, segment, offset, slice.damaged_bytes, slice.next === segment.length);
     if (slice.records.length > 0) await options.handle(slice.records);
     await cursor.save({ segment: segment.number, offset: slice.next });
