@@ -1,6 +1,6 @@
 // An artifact is known by its digest: start what waited for it. A commit starts its execution; a site is released.
 import { autoRelease } from '../../shared/decisions/execution.ts';
-import { environmentOf } from '../../shared/decisions/names.ts';
+import { environmentOf, productionBranch } from '../../shared/decisions/names.ts';
 import type { EventOf, Output } from '../../shared/events/event.ts';
 import type { Deps, Handler } from '../../shared/host/contract.ts';
 import type { functions } from '../graph.ts';
@@ -19,7 +19,7 @@ async function requestRelease(event: Event, { objects }: Deps<Entry>) {
   ]);
   if (!project || !execution) return {};
   const { ref, lane, number, outdated, trigger } = execution.spec;
-  const environment = environmentOf(ref, project.spec.source.branch ?? project.status?.defaultBranch ?? 'main');
+  const environment = environmentOf(ref, productionBranch(project));
   const { release, reason } = autoRelease(project.spec, ref, environment);
   if (!release) return { status: { ...execution, status: { ...execution.status!, message: `Built, not released: ${reason}` } } };
   const output: Output<'dev.tidemill.release.requested.v1'> = {

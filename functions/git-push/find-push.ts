@@ -1,6 +1,6 @@
 // The Push object for what was told: found when somebody told of it before, made when it is new.
 import { laneName, pushName, repositoryLabel, labelHash } from '../../shared/decisions/names.ts';
-import { addTeller, isAnswered, recognise, type Tell } from '../../shared/decisions/push.ts';
+import { addTeller, recognise, type Tell } from '../../shared/decisions/push.ts';
 import type { EventOf } from '../../shared/events/event.ts';
 import { ensure, modifyStatus } from '../../shared/host/modify.ts';
 import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
@@ -20,15 +20,15 @@ const MAX_OCCURRENCES = 10_000;
 export async function findPush(event: Event, projects: Obj<'Project'>[], objects: Objects, now: string): Promise<Obj<'Push'> | undefined> {
   const moved = movement(event);
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
-  const headIsAfter = await isHead(projects, moved.ref, moved.after, objects);
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
     const push = await ensure(objects, newPush(event, name, moved, tell));
+    // Looked at after the push was read: what answered it had moved the head before.
+    const headIsAfter = tell.pushedAt === undefined && (await isHead(projects, push, moved, objects));
     const recognised = recognise(push, tell, headIsAfter);
     if (recognised.kind === 'mine') return push;
     if (recognised.kind === 'other') continue;
-    if (recognised.status) await remember(objects, name, tell, headIsAfter);
-    return undefined;
+    if (!recognised.status || (await remember(objects, name, tell))) return undefined;
   }
   throw new Error(`${moved.ref} of ${event.data.repository} moved from ${moved.before} to ${moved.after} more than ${MAX_OCCURRENCES} times`);
 }
@@ -52,13 +52,14 @@ function movement(event: Event): Movement {
   return { kind: event.type === 'dev.tidemill.git.tag.v1' ? 'tag' : 'branch', ref, before, after: event.data.after, pushedAt, teller };
 }
 
-/** Whether a project that builds this ref has it at this commit already. */
-async function isHead(projects: Obj<'Project'>[], ref: string, after: string, objects: Objects): Promise<boolean> {
+/** Whether the ref has not moved since this push: a lane has it at that commit, or (tags, and what nobody builds, have no head) it is the newest told. */
+async function isHead(projects: Obj<'Project'>[], push: Obj<'Push'>, moved: Movement, objects: Objects): Promise<boolean> {
   for (const { metadata } of projects) {
-    const lane = await objects.get('Lane', { namespace: metadata.namespace, name: laneName(metadata.name, ref) });
-    if (lane?.status?.head === after) return true;
+    const lane = await objects.get('Lane', { namespace: metadata.namespace, name: laneName(metadata.name, moved.ref) });
+    if (lane?.status?.head === moved.after) return true;
   }
-  return false;
+  const newest = await objects.list('Push', { namespace: NAMESPACE, labels: { [LABEL.ref]: push.metadata.labels?.[LABEL.ref] ?? '' }, order: 'newest', limit: 1 });
+  return newest.items[0]?.metadata.uid === push.metadata.uid;
 }
 
 function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewObj<'Push'> {
@@ -69,7 +70,7 @@ function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewOb
     metadata: {
       name,
       namespace: NAMESPACE,
-      labels: { [LABEL.repository]: repositoryLabel(repository), [LABEL.ref]: labelHash(repositoryLabel(repository), moved.ref) },
+      labels: { [LABEL.repository]: repositoryLabel(repository), [LABEL.ref]: labelHash(repositoryLabel(repository), isPullRequest ? `pull/${event.data.number}` : moved.ref) },
     },
     spec: {
       kind: moved.kind,
@@ -84,9 +85,13 @@ function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewOb
   };
 }
 
-async function remember(objects: Objects, name: string, tell: Tell, headIsAfter: boolean): Promise<void> {
+/** False: another teller was faster, and what it says of the time shows that this is another push. */
+async function remember(objects: Objects, name: string, tell: Tell): Promise<boolean> {
+  let told = true;
   await modifyStatus(objects, 'Push', { namespace: NAMESPACE, name }, (push) => {
-    const recognised = recognise(push, tell, headIsAfter || !isAnswered(push.status ?? { told: [], results: [] }));
+    const recognised = recognise(push, tell, true);
+    told = recognised.kind === 'told';
     return recognised.kind === 'told' ? recognised.status : undefined;
   });
+  return told;
 }

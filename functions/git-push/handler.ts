@@ -1,6 +1,6 @@
 // A ref moved: record the push, find the projects that it concerns, and open an execution for each, or say why not.
-import { forgetHead } from '../../shared/decisions/lane.ts';
-import { environmentOf, laneName, releaseName, shortRef } from '../../shared/decisions/names.ts';
+import { forgetHead, LaneFull, whyOutdated } from '../../shared/decisions/lane.ts';
+import { environmentOf, laneName, productionBranch, releaseName, repositoryLabel, shortRef } from '../../shared/decisions/names.ts';
 import type { EventOf, Output } from '../../shared/events/event.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { eachObject, modifyStatus } from '../../shared/host/modify.ts';
@@ -9,10 +9,12 @@ import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { PRODUCTION } from '../../shared/objects/release.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
-import { repositoryLabel } from '../../shared/decisions/names.ts';
 import type { functions } from '../graph.ts';
 import { findPush } from './find-push.ts';
 import { whyNot } from './why-not.ts';
+
+const MAX_REASON = 4096;
+const NO_COMMIT = '0'.repeat(40);
 
 type Entry = (typeof functions)['git-push'];
 type Event = EventOf<Entry['consumes'][number]>;
@@ -52,31 +54,58 @@ interface Answer {
 
 async function answer(event: Event, push: Obj<'Push'>, project: Obj<'Project'>, objects: Objects): Promise<Answer> {
   const skipped = whyNot(event, project);
-  if (skipped) return { create: [], outputs: [], result: { skipped } };
-  if (event.type === 'dev.tidemill.git.branch-deleted.v1') return branchDeleted(event.data.ref, project, objects);
+  if (skipped) return nothing(skipped);
+  if (event.type === 'dev.tidemill.git.branch-deleted.v1') return branchDeleted(event, project, objects);
   if (event.type === 'dev.tidemill.pull-request.changed.v1') throw new Error('a pull request opens no execution: whyNot() has the reason');
   const { ref, before, after, pushedAt, by, teller } = event.data;
-  const opened = await openExecution(objects, {
-    project,
-    ref,
-    sha: after,
-    cause: push.metadata.name,
-    push: push.metadata.name,
-    trigger: teller,
-    ...(by && { by }),
-    ...(ref.startsWith('refs/heads/') && { move: { before, after, ...(pushedAt && { pushedAt }) } }),
-  });
-  return { create: opened.create, outputs: opened.outputs, result: { execution: opened.name } };
+  try {
+    const opened = await openExecution(objects, {
+      project,
+      ref,
+      sha: after,
+      cause: push.metadata.name,
+      push: push.metadata.name,
+      trigger: teller,
+      ...(by && { by }),
+      ...(ref.startsWith('refs/heads/') && { move: { before, after, ...(pushedAt && { pushedAt }) } }),
+    });
+    return { create: opened.create, outputs: opened.outputs, result: { execution: opened.name } };
+  } catch (error) {
+    // One project's full lane is no reason to hold up the others.
+    if (error instanceof LaneFull) return nothing(error.message);
+    throw error;
+  }
 }
 
-/** Its preview is taken off the air; production stays, whatever happened to its branch. */
-async function branchDeleted(ref: string, project: Obj<'Project'>, objects: Objects): Promise<Answer> {
+function nothing(reason: string): Answer {
+  return { create: [], outputs: [], result: { skipped: reason.slice(0, MAX_REASON) } };
+}
+
+/** What builds it is cancelled, and its preview is taken off the air; production stays, whatever happened to its branch. */
+async function branchDeleted({ data }: Event & { type: 'dev.tidemill.git.branch-deleted.v1' }, project: Obj<'Project'>, objects: Objects): Promise<Answer> {
+  const { ref, before, pushedAt } = data;
   const { namespace, name } = project.metadata;
-  const lane = { namespace, name: laneName(name, ref) };
-  if (await objects.get('Lane', lane)) await modifyStatus(objects, 'Lane', lane, ({ status }) => status && forgetHead(status));
-  const environment = environmentOf(ref, project.spec.source.branch ?? project.status?.defaultBranch ?? 'main');
-  const isPreview = environment !== PRODUCTION && (await objects.get('Release', { namespace, name: releaseName(name, environment) }));
-  if (!isPreview) return { create: [], outputs: [], result: { skipped: `Branch ${shortRef(ref)} was deleted; it had no preview to take down` } };
-  const output: Emitted = { type: 'dev.tidemill.release.requested.v1', subject: name, data: { namespace, project: name, environment, action: 'retire', trigger: 'webhook' } };
-  return { create: [], outputs: [output], result: { skipped: `Branch ${shortRef(ref)} was deleted; its preview is taken down` } };
+  const environment = environmentOf(ref, productionBranch(project));
+  const branch = `Branch ${shortRef(ref)} was deleted`;
+  const lane = await objects.get('Lane', { namespace, name: laneName(name, ref) });
+  if (lane?.status && whyOutdated(lane.status, { before, after: NO_COMMIT, ...(pushedAt && { pushedAt }) })) {
+    return nothing(`${branch}, and made again before this was told`);
+  }
+  if (lane) await modifyStatus(objects, 'Lane', { namespace, name: lane.metadata.name }, ({ status }) => status && forgetHead(status));
+  if (environment === PRODUCTION) return nothing(`${branch}; what is in production stays`);
+  const building = lane?.status ? [...lane.status.running, ...lane.status.waiting] : [];
+  const preview = await objects.get('Release', { namespace, name: releaseName(name, environment) });
+  if (!preview && building.length === 0) return nothing(`${branch}; it had no preview to take down`);
+  const last = lane?.status?.last;
+  const counted = lane && last ? { lane: lane.metadata.name, number: last } : {};
+  const retire: Emitted = {
+    type: 'dev.tidemill.release.requested.v1',
+    subject: name,
+    data: { namespace, project: name, environment, action: 'retire', trigger: data.teller, ...counted },
+  };
+  const cancel = building.map(({ execution }): Emitted => {
+    const reason = `branch ${shortRef(ref)} was deleted`;
+    return { type: 'dev.tidemill.execution.cancel-requested.v1', subject: execution, data: { namespace, project: name, execution, reason } };
+  });
+  return { ...nothing(`${branch}; its preview is taken down`), outputs: [retire, ...cancel] };
 }

@@ -1,7 +1,7 @@
 // Names and labels of objects, all derived: the same cause gives the same name, so that doing a thing again finds it there.
 import { hash, shortHash } from '../events/ids.ts';
 import { LABEL } from '../objects/meta.ts';
-import type { SpecOf } from '../objects/kinds.ts';
+import type { Obj, SpecOf } from '../objects/kinds.ts';
 import { PRODUCTION } from '../objects/release.ts';
 import { canonicalRepository } from './repository.ts';
 
@@ -65,6 +65,11 @@ export function taskRunName(execution: string, stage: string, step: string): str
 /** The nth (from 0) push of a ref from one commit to another. */
 export function pushName(repository: string, ref: string, before: string, after: string, occurrence: number): string {
   return `push-${hash(canonicalRepository(repository), ref, before, after)}${occurrence === 0 ? '' : `-${occurrence}`}`;
+}
+
+/** Short name of the branch whose builds are released to production. */
+export function productionBranch({ spec, status }: Pick<Obj<'Project'>, 'spec' | 'status'>): string {
+  return spec.source.branch ?? status?.defaultBranch ?? 'main';
 }
 
 /** "production" for the default branch, else a preview of the branch. */
