@@ -221,7 +221,7 @@ describe('paths', () => {
 
   it('falls back to index.html where the site is one page, but not for its parts', async () => {
     await server.point('spa', '1', await server.store({ 'index.html': 'the app', 'a.js': 'a' }), { fallback: 'spa' });
-    for (const headers of [visit, {}, { accept: 'text/html' }])
+    for (const headers of [visit, {}, { accept: 'text/html' }] as Record<string, string>[])
       expect(await get('/some/route', headers, 'spa')).toMatchObject({ status: 200, text: 'the app' });
     expect((await get('/user/john.doe', visit, 'spa')).text).toBe('the app');
     for (const path of ['/gone.js', '/some/route']) expect((await get(path, part, 'spa')).status).toBe(404);
