@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../../shared/host/contract.ts';
 import { answer, refuse } from './answer.ts';
 import { type BodyFailure, type BodyLimits, readBody } from './body.ts';
-import type { RawBody, RecordHead } from './frame.ts';
-import { type Inbox, InboxUnavailable } from './inbox.ts';
+import type { RawBody, RecordHead } from './inbox/frame.ts';
+import { type Inbox, InboxUnavailable } from './inbox/inbox.ts';
 import { readSignature, signatureKeys, verification } from './signature.ts';
 import { contentTypeOf, ignoredEvent } from './headers.ts';
 

@@ -1,7 +1,7 @@
 // Reads a request's raw body within bounds: its own size, all bodies in flight together, and the time it may take.
 import type { IncomingMessage } from 'node:http';
 import { crc32 } from 'node:zlib';
-import type { RawBody } from './frame.ts';
+import type { RawBody } from './inbox/frame.ts';
 
 export interface BodyLimits {
   /** Of one body. GitHub sends at most 25 MB: https://docs.github.com/en/webhooks/webhook-events-and-payloads#payload-cap */

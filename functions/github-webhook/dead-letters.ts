@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { hash } from '../../shared/events/ids.ts';
 import type { DeadLetter } from '../../shared/ports/broker.ts';
 import type { Digest } from '../../shared/ports/storage.ts';
-import type { RecordHead } from './frame.ts';
-import { syncDirectory } from './segments.ts';
+import type { RecordHead } from './inbox/frame.ts';
+import { syncDirectory } from './inbox/segments.ts';
 
 /** The `event` of a webhook's dead letter: the raw body is in Storage under `body`. */
 export interface DeadWebhook {

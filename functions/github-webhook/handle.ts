@@ -5,9 +5,9 @@ import type { Log } from '../../shared/host/contract.ts';
 import type { Broker } from '../../shared/ports/broker.ts';
 import type { Digest, Storage } from '../../shared/ports/storage.ts';
 import type { DeadLetters } from './dead-letters.ts';
-import type { InboxRecord } from './reader.ts';
-import { translateAny } from './translate-large.ts';
-import type { Translation } from './translate.ts';
+import type { InboxRecord } from './inbox/reader.ts';
+import { translateAny } from './translate/large.ts';
+import type { Translation } from './translate/translate.ts';
 
 export interface HandleDeps {
   storage: Pick<Storage, 'putBlob' | 'getBlob'>;

@@ -1,6 +1,6 @@
 // What the headers of a delivery say: how its body is written, and whether its event is one that anything here listens to.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { RecordHead } from './frame.ts';
+import type { RecordHead } from './inbox/frame.ts';
 
 // media type, then parameters (RFC 9110, 8.3.1); every repetition begins with a character that the one before cannot hold.
 const CONTENT_TYPE =

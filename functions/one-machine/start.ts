@@ -10,7 +10,7 @@ import { functions } from '../graph.ts';
 import { createWebhook } from './webhook.ts';
 import { type AdapterOptions, openAdapters } from './adapters.ts';
 import { keepSecret } from './keep-secret.ts';
-import { createListener } from './listener.ts';
+import { createListener } from './listener/listener.ts';
 import { lazyApi, lazySite } from './lazy.ts';
 import { createPublish } from './publish.ts';
 import { createRepositoryWatch } from '../repository-watch/watch.ts';

@@ -6,7 +6,7 @@ import type { Storage } from '../../shared/ports/storage.ts';
 import { createGithubWebhook, type GithubWebhook } from '../github-webhook/accept.ts';
 import { openDeadLetters } from '../github-webhook/dead-letters.ts';
 import { createHandler, redriveDeadLetter } from '../github-webhook/handle.ts';
-import { openInbox } from '../github-webhook/inbox.ts';
+import { openInbox } from '../github-webhook/inbox/inbox.ts';
 
 const PAGE = 100;
 

@@ -153,7 +153,13 @@ async function load(port: number, requests: string, connections: number, seconds
   const { stdout } = await promisify(execFile)('wrk', args).catch((error: NodeJS.ErrnoException) => {
     throw error.code === 'ENOENT' ? new Error('The accept bench needs wrk: apt-get install wrk, or brew install wrk') : error;
   });
-  const figures = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as { requests: number; duration_us: number; p50_us: number; p99_us: number; failed: number };
+  const figures = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
+    requests: number;
+    duration_us: number;
+    p50_us: number;
+    p99_us: number;
+    failed: number;
+  };
   if (figures.failed > 0) throw new Error(`${figures.failed} of ${figures.requests} requests failed`);
   return { perSecond: (figures.requests / figures.duration_us) * 1e6, p50_ms: figures.p50_us / 1000, p99_ms: figures.p99_us / 1000 };
 }

@@ -5,8 +5,8 @@ import { createInterface } from 'node:readline';
 import { createGithubWebhook } from '../../../functions/github-webhook/accept.ts';
 import { openDeadLetters } from '../../../functions/github-webhook/dead-letters.ts';
 import { createHandler } from '../../../functions/github-webhook/handle.ts';
-import { openInbox } from '../../../functions/github-webhook/inbox.ts';
-import { createListener } from '../../../functions/one-machine/listener.ts';
+import { openInbox } from '../../../functions/github-webhook/inbox/inbox.ts';
+import { createListener } from '../../../functions/one-machine/listener/listener.ts';
 import { createFsStorage } from '../../../shared/storage/fs.ts';
 
 const [directory = '', secret = ''] = process.argv.slice(2);

@@ -61,7 +61,14 @@ function pushBody(index: number): Buffer {
 
 function commitOf(name: string): object {
   const person = { name: 'Some One', email: 'someone@example.com', username: 'someone' };
-  return { id: sha(name), tree_id: sha(`tree ${name}`), message: `Change ${name}`, distinct: true, author: person, modified: [`src/${sha(name).slice(0, 6)}.ts`] };
+  return {
+    id: sha(name),
+    tree_id: sha(`tree ${name}`),
+    message: `Change ${name}`,
+    distinct: true,
+    author: person,
+    modified: [`src/${sha(name).slice(0, 6)}.ts`],
+  };
 }
 
 function sha(text: string): string {

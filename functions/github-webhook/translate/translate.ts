@@ -3,12 +3,12 @@
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
-import type { EventOf } from '../../shared/events/event.ts';
-import { chainOf, rootId } from '../../shared/events/ids.ts';
-import type { EventData } from '../../shared/events/types.ts';
-import type { Digest } from '../../shared/ports/storage.ts';
-import type { edges } from '../graph.ts';
-import type { RecordHead } from './frame.ts';
+import type { EventOf } from '../../../shared/events/event.ts';
+import { chainOf, rootId } from '../../../shared/events/ids.ts';
+import type { EventData } from '../../../shared/events/types.ts';
+import type { Digest } from '../../../shared/ports/storage.ts';
+import type { edges } from '../../graph.ts';
+import type { RecordHead } from '../inbox/frame.ts';
 import { jsonTrouble } from './json.ts';
 import { pullRequestPayload, pushPayload, type PullRequestPayload, type PushPayload } from './payload.ts';
 

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { translate, type Translation, type WebhookHead } from './translate.ts';
-import type { TranslateRequest } from './translate-worker.ts';
+import type { TranslateRequest } from './worker.ts';
 
 /** Up to so many bytes a body is translated in about two milliseconds. */
 const LARGE_BYTES = 128 * 1024;
@@ -17,7 +17,7 @@ export async function translateAny(head: WebhookHead, body: Buffer): Promise<Tra
 
 /** Large bodies are rare, so the thread ends with its one body and costs nothing in between. */
 async function translateApart(head: WebhookHead, body: Buffer): Promise<Translation> {
-  const worker = new Worker(new URL('./translate-worker.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } });
+  const worker = new Worker(new URL('./worker.ts', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: MEMORY_MB } });
   try {
     const request: TranslateRequest = { head, body };
     worker.postMessage(request, transferable(body));

@@ -2,7 +2,7 @@
 // At least once: what was in hand at a kill is handed on again.
 import { join } from 'node:path';
 import { unlink } from 'node:fs/promises';
-import type { Log } from '../../shared/host/contract.ts';
+import type { Log } from '../../../shared/host/contract.ts';
 import { createAppender } from './appender.ts';
 import { openCursor, type Position } from './cursor.ts';
 import { createDrain, type Drain } from './drain.ts';

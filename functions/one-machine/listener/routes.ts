@@ -1,9 +1,9 @@
 // Which part of the server answers a request: by its Host first, then by its path.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Log } from '../../shared/host/contract.ts';
-import { discard, isSmall } from '../github-webhook/answer.ts';
+import type { Log } from '../../../shared/host/contract.ts';
+import { discard, isSmall } from '../../github-webhook/answer.ts';
 import { apiRefusal, foreignHost, hostKind, type Refusal, tokenCheck } from './guard.ts';
-import { type SiteLink, sendPage } from './listener-page.ts';
+import { type SiteLink, sendPage } from './page.ts';
 
 type Respond = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>;
 

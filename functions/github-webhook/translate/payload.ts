@@ -1,6 +1,6 @@
 // The parts of GitHub's payloads that are read, each with its bounds. What else they hold is left out.
 import { z } from 'zod';
-import { gitRef, gitSha, text, timestamp, url } from '../../shared/objects/fields.ts';
+import { gitRef, gitSha, text, timestamp, url } from '../../../shared/objects/fields.ts';
 
 /** The last second that RFC 3339 can write. */
 const LAST_SECOND = 253_402_300_799;

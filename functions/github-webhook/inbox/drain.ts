@@ -1,7 +1,7 @@
 // Hands the inbox's records to a handler, in order, giving way to accepting: while requests come it takes a small share.
 import { unlink } from 'node:fs/promises';
 import { setImmediate as turn, setTimeout as wait } from 'node:timers/promises';
-import type { Log } from '../../shared/host/contract.ts';
+import type { Log } from '../../../shared/host/contract.ts';
 import type { Cursor } from './cursor.ts';
 import { type InboxRecord, readSlice } from './reader.ts';
 import type { Segment } from './segments.ts';

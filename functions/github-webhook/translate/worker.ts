@@ -1,4 +1,4 @@
-// The other side of translate-large.ts: translates one body per message.
+// The other side of large.ts: translates one body per message.
 import { parentPort } from 'node:worker_threads';
 import { translate, type WebhookHead } from './translate.ts';
 

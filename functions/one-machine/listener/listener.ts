@@ -1,7 +1,7 @@
 // The one port of one machine: on loopback only, IPv4 and where there is one IPv6, with limits, and closed without cutting off answers.
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import { createRouter, type Routes } from './listener-routes.ts';
+import { createRouter, type Routes } from './routes.ts';
 
 export interface ListenerOptions extends Routes {
   /** The port wanted; another free one when it is taken. 0: any. */
