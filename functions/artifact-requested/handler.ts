@@ -18,8 +18,10 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
     const commit = await deps.git.resolve({ url, ...(credential && { credential }) }, ref);
     return resolved(event, artifact, resolvedStatus(commit, deps.now()));
   } catch (error) {
-    if (!(error instanceof GitError)) throw error;
-    if (error.kind === 'unreachable' && deps.attempt < deps.lastAttempt) throw new NotYet(error.message, backoff_ms(deps.attempt));
+    const final = deps.attempt >= deps.lastAttempt;
+    // At the last attempt whatever it is: an execution that nobody closes would hold its lane for ever.
+    if (!(error instanceof Error) || (!(error instanceof GitError) && !final)) throw error;
+    if (error instanceof GitError && error.kind === 'unreachable' && !final) throw new NotYet(error.message, backoff_ms(deps.attempt));
     return failed(event, artifact, error);
   }
 };
@@ -42,9 +44,9 @@ function resolved(event: Event, artifact: Obj<'Artifact'>, status: StatusOf<'Art
   };
 }
 
-function failed(event: Event, artifact: Obj<'Artifact'>, error: GitError): Outcome {
+function failed(event: Event, artifact: Obj<'Artifact'>, error: Error): Outcome {
   const reason = error.message.slice(0, 4096);
-  const phase = error.kind === 'unreachable' ? 'Failed' : 'Invalid';
+  const phase = error instanceof GitError && error.kind !== 'unreachable' ? 'Invalid' : 'Failed';
   return {
     status: { ...artifact, status: { phase, reason } },
     outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject: event.data.artifact, data: { ...event.data, reason } }],

@@ -5,7 +5,7 @@ import { planFiles, planPipeline } from '../../shared/decisions/plan.ts';
 import type { EventOf } from '../../shared/events/event.ts';
 import type { Deps } from '../../shared/host/contract.ts';
 import { modifyStatus } from '../../shared/host/modify.ts';
-import { beginExecution, finishedEvent } from '../../shared/host/start-stage.ts';
+import { beginExecution, endLeftovers, finishedEvent } from '../../shared/host/start-stage.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { GitError } from '../../shared/ports/git.ts';
 import type { functions } from '../graph.ts';
@@ -20,7 +20,9 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
     deps.objects.get('Artifact', { namespace, name: artifact }),
     deps.objects.get('Execution', { namespace, name }),
   ]);
-  if (!execution || isTerminal(execution.status) || execution.status?.phase === 'Running') return {};
+  if (!execution) return {};
+  if (isTerminal(execution.status)) await endLeftovers(execution, 0, deps.runner);
+  if (isTerminal(execution.status) || execution.status?.phase === 'Running') return {};
   const pending = withCommit(execution.status ?? { phase: 'Pending' }, source);
   if (!project) return fail(execution, pending, `Project ${projectName} was removed`, deps);
 
@@ -35,7 +37,7 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   return beginExecution(queued, queued.status, deps, event);
 }
 
-async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git }: Deps<Entry>) {
+async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git, attempt, lastAttempt }: Deps<Entry>) {
   const earlier = execution.spec.rerunOf && (await objects.get('Execution', { namespace: execution.metadata.namespace, name: execution.spec.rerunOf }));
   if (earlier && earlier.status?.definition) return { stages: earlier.status.definition, definedBy: `the definition of ${earlier.metadata.name}, which this runs again` };
   const sha = status.sha;
@@ -48,7 +50,8 @@ async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status
     const files = await planFiles(project.spec, { list: (path) => git.list(repository, sha, path), read: (path) => git.readFile(repository, sha, path) });
     return planPipeline({ project: project.spec, files, sha, ...(pipeline && { pipeline: pipeline.spec.stages }) });
   } catch (error) {
-    if (error instanceof GitError && error.kind !== 'unreachable') return { error: error.message };
+    // At the last attempt too: an execution that nobody closes would hold its lane for ever.
+    if (error instanceof GitError && (error.kind !== 'unreachable' || attempt >= lastAttempt)) return { error: error.message };
     throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Somebody, or a newer push, wants an execution to end: its TaskRuns are cancelled and it is closed.
 import { closed, isTerminal, runningTaskRuns } from '../../shared/decisions/execution.ts';
-import { taskRunName } from '../../shared/decisions/names.ts';
+import { taskRunNames } from '../../shared/decisions/taskruns.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { cancelAll, finishedEvent } from '../../shared/host/start-stage.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
@@ -18,7 +18,5 @@ export const handle: Handler<(typeof functions)['execution-cancel']> = async (ev
 /** Those that run, and those of a first stage that another handler may be starting at this moment. */
 function startedOrStarting(execution: Obj<'Execution'>): string[] {
   const { status, metadata } = execution;
-  if (status?.phase !== 'Queued') return runningTaskRuns(status);
-  const stage = status.definition?.[0];
-  return stage ? stage.steps.map((step) => taskRunName(metadata.name, stage.name, step.name)) : [];
+  return status?.phase === 'Queued' ? taskRunNames(metadata.name, status, 0) : runningTaskRuns(status);
 }

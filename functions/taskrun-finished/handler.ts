@@ -1,9 +1,11 @@
 // A TaskRun of ours ended: record the step, register what it left, start the next stage or close the execution.
 import { closed, failureOf, isTerminal, next, siteOf, stepEnded, type StepEnd } from '../../shared/decisions/execution.ts';
+import { branchRef, isTag, productionBranch } from '../../shared/decisions/names.ts';
+import { stageOf } from '../../shared/decisions/taskruns.ts';
 import type { Output } from '../../shared/events/event.ts';
-import type { Deps, Handler } from '../../shared/host/contract.ts';
+import { type Deps, type Handler, NotYet } from '../../shared/host/contract.ts';
 import { modifyStatus } from '../../shared/host/modify.ts';
-import { finishedEvent, startStage } from '../../shared/host/start-stage.ts';
+import { endLeftovers, finishedEvent, startStage } from '../../shared/host/start-stage.ts';
 import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { isDone, succeeded } from '../../shared/objects/taskrun.ts';
@@ -22,14 +24,41 @@ export const handle: Handler<Entry> = async (event, deps) => {
   const executionName = taskRun?.metadata.labels?.[LABEL.execution];
   if (!taskRun || taskRun.metadata.uid !== uid || !isDone(taskRun.status) || !executionName) return {};
   const execution = await deps.objects.get('Execution', { namespace, name: executionName });
-  if (!execution?.status || isTerminal(execution.status)) return {};
+  if (!execution?.status) return {};
+  const stage = stageOf(executionName, execution.status, name);
+  if (stage === undefined) return {};
+  if (isTerminal(execution.status)) {
+    await endLeftovers(execution, stage + 1, deps.runner);
+    return {};
+  }
+  if (!isStarted(execution.status, name)) throw new NotYet(`The start of ${name} is not recorded yet`, notRecorded_ms(deps.attempt));
 
   const end = endOf(taskRun, deps.now());
-  const site = end.phase === 'Succeeded' ? await registerSite(execution, taskRun, deps) : undefined;
+  const site = end.phase === 'Succeeded' ? await siteOrReason(execution, taskRun, deps) : undefined;
   const step: StepEnd = site && 'refused' in site ? { ...end, phase: 'Failed', message: site.refused } : { ...end, ...(site && { artifact: site.artifact.metadata.name }) };
   const create = site && 'artifact' in site ? [site.artifact] : [];
   return goOn(execution, stepEnded(execution.status, step), create, event, deps);
 };
+
+/** It may end before the one who started it has written so: then its end would be recorded nowhere, and come no second time. */
+function isStarted(status: Status, taskRun: string): boolean {
+  return status.stages?.some((stage) => stage.steps.some((step) => step.taskRun === taskRun)) ?? false;
+}
+
+/** A tenth of a second, doubled to half a minute at most. */
+function notRecorded_ms(attempt: number): number {
+  return Math.min(30_000, 100 * 2 ** (attempt - 1));
+}
+
+/** What fails at the last attempt too fails the step: an execution that nobody closes would hold its lane for ever. */
+async function siteOrReason(execution: Obj<'Execution'>, taskRun: Obj<'TaskRun'>, deps: Deps<Entry>) {
+  try {
+    return await registerSite(execution, taskRun, deps);
+  } catch (error) {
+    if (deps.attempt < deps.lastAttempt || !(error instanceof Error)) throw error;
+    return { refused: `What it left could not be registered: ${error.message}`.slice(0, 4096) };
+  }
+}
 
 async function goOn(execution: Obj<'Execution'>, status: Status, create: NewObj[], event: Event, deps: Deps<Entry>) {
   const what = next(status);
@@ -52,13 +81,21 @@ async function siteReady(execution: Obj<'Execution'>, name: string, create: NewO
   const artifact = create.find((object) => object.metadata.name === name) ?? (await objects.get('Artifact', { namespace, name }));
   const { version, digest } = (artifact?.status ?? {}) as StatusOf<'Artifact'>;
   if (!version || !digest) throw new Error(`Artifact ${name} of execution ${execution.metadata.name} is not resolved`);
-  await modifyStatus(objects, 'Project', { namespace, name: project }, ({ spec, status }) => {
-    const { ref } = execution.spec;
-    const isRelease = ref.startsWith('refs/tags/') || ref === `refs/heads/${spec.source.branch ?? status?.defaultBranch}`;
-    return isRelease ? { ...status, latest: { artifact: name, version, at: now() } } : undefined;
-  });
+  // A project that was removed meanwhile has no "latest"; its execution ends all the same.
+  if (await objects.get('Project', { namespace, name: project })) {
+    await modifyStatus(objects, 'Project', { namespace, name: project }, (found) =>
+      isLatest(execution, found) ? { ...found.status, latest: { artifact: name, version, at: now(), lane: execution.spec.lane, number: execution.spec.number } } : undefined,
+    );
+  }
   const data = { namespace, project, execution: execution.metadata.name, artifact: name, type: 'site' as const, digest };
   return [{ type: 'dev.tidemill.artifact.resolved.v1', subject: name, data }];
+}
+
+/** The newest of the default branch or a tag; what was begun earlier in its lane and ends later is not. */
+function isLatest({ spec }: Obj<'Execution'>, project: Obj<'Project'>): boolean {
+  const latest = project.status?.latest;
+  if (spec.outdated || (latest?.lane === spec.lane && (latest.number ?? 0) > spec.number)) return false;
+  return isTag(spec.ref) || spec.ref === branchRef(productionBranch(project));
 }
 
 function endOf(taskRun: Obj<'TaskRun'>, now: string): StepEnd {

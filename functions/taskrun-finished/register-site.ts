@@ -94,7 +94,7 @@ function whatWasLeft(taskRun: Obj<'TaskRun'>): Left | undefined {
   const manifest = digestSchema.safeParse(results.get('manifest'));
   const archive = digestSchema.safeParse(results.get('archive'));
   if (!manifest.success || !archive.success) return undefined;
-  const count = (name: string) => Number.parseInt(results.get(name) ?? '0', 10) || 0;
+  const count = (name: string) => Math.min(Number.MAX_SAFE_INTEGER, Math.max(0, Number.parseInt(results.get(name) ?? '0', 10) || 0));
   return {
     manifest: manifest.data as Digest,
     archive: archive.data as Digest,

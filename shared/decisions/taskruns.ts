@@ -17,6 +17,18 @@ export function stageTaskRuns(execution: Obj<'Execution'>, status: StatusOf<'Exe
   return stage.steps.map((step) => taskRunOf(execution, stage.name, step, chain));
 }
 
+/** Where in the definition a TaskRun of this name belongs; undefined: nowhere. */
+export function stageOf(execution: string, status: StatusOf<'Execution'>, taskRun: string): number | undefined {
+  const at = status.definition?.findIndex((stage) => stage.steps.some((step) => taskRunName(execution, stage.name, step.name) === taskRun)) ?? -1;
+  return at < 0 ? undefined : at;
+}
+
+/** Names of the TaskRuns of a stage, whether they were started or not; none where there is no such stage. */
+export function taskRunNames(execution: string, status: StatusOf<'Execution'> | undefined, index: number): string[] {
+  const stage = status?.definition?.[index];
+  return stage ? stage.steps.map((step) => taskRunName(execution, stage.name, step.name)) : [];
+}
+
 function taskRunOf(execution: Obj<'Execution'>, stage: string, step: Step, chain: { chainid: string; traceparent?: string }): NewObj<'TaskRun'> {
   const { name, namespace } = execution.metadata;
   return {

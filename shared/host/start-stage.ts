@@ -1,6 +1,6 @@
 // Starts a stage of an execution, or closes the execution with the reason why it cannot be started.
 import { closed, failureOf, stageStarted } from '../decisions/execution.ts';
-import { stageTaskRuns } from '../decisions/taskruns.ts';
+import { stageTaskRuns, taskRunNames } from '../decisions/taskruns.ts';
 import type { Output } from '../events/event.ts';
 import type { Obj, StatusOf } from '../objects/kinds.ts';
 import { InvalidTaskRun, type Runner } from '../ports/runner.ts';
@@ -34,6 +34,15 @@ export async function startStage(execution: Obj<'Execution'>, status: Status, in
 export async function cancelAll(execution: Obj<'Execution'>, taskRuns: string[], runner: Runner, reason: string): Promise<void> {
   const { namespace } = execution.metadata;
   await Promise.all(taskRuns.map((name) => runner.cancel({ namespace, name }, reason)));
+}
+
+/**
+ * Whoever starts a stage starts its TaskRuns before it writes so, and may find then that the execution was closed in between:
+ * what it started runs for nobody, and is ended. A stage that was not started is left alone.
+ */
+export async function endLeftovers(execution: Obj<'Execution'>, index: number, runner: Runner): Promise<void> {
+  if (execution.status?.phase !== 'Cancelled' && execution.status?.phase !== 'Failed') return;
+  await cancelAll(execution, taskRunNames(execution.metadata.name, execution.status, index), runner, 'the execution was closed while this was being started');
 }
 
 /** What is told when an execution has become terminal. */

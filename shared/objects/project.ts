@@ -66,7 +66,16 @@ export const projectStatus = z.object({
   conditions,
   defaultBranch: text(256).optional(),
   /** The newest version built from the default branch or a tag: what "latest" means to a deploy. */
-  latest: z.object({ artifact: name, version: text(128), at: timestamp }).optional(),
+  latest: z
+    .object({
+      artifact: name,
+      version: text(128),
+      at: timestamp,
+      /** Of the execution that built it. */
+      lane: name.optional(),
+      number: z.int().positive().optional(),
+    })
+    .optional(),
   lastPolled: timestamp.optional(),
 });
 
