@@ -29,7 +29,12 @@ function check(what: string, value: string, maxBytes: number): void {
   if (problem) throw new InvalidKey(`The ${what} ${JSON.stringify(value.slice(0, 200))} cannot be stored: ${problem}`);
 }
 
+/** Letters, digits and the usual marks: nothing in such a path needs a closer look but its dots, its slashes and its length. */
+const PLAIN = /^[A-Za-z0-9_-][\w.-]*(?:\/[A-Za-z0-9_-][\w.-]*)*$/;
+const PLAIN_LENGTH = 200;
+
 function problemOf(value: string, maxBytes: number): string | undefined {
+  if (value.length <= PLAIN_LENGTH && PLAIN.test(value)) return undefined;
   if (value === '') return 'it is empty';
   if (!value.isWellFormed()) return 'it is not valid Unicode';
   if (FORBIDDEN.test(value)) return 'it holds a control character or a backslash';

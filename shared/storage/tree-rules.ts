@@ -4,11 +4,12 @@ import { checkPath, InvalidKey } from './keys.ts';
 const MAX_LINK_BYTES = 1024;
 
 /** Throws InvalidKey naming the first path that is wrong. */
-export function checkTree(entries: Iterable<{ path: string; symlink?: string | undefined }>): void {
+export function checkTree(entries: Iterable<{ path: string; symlink?: string | undefined } | { path: string }>): void {
   const files = new Set<string>();
-  for (const { path, symlink } of entries) {
+  for (const entry of entries) {
+    const { path } = entry;
     checkPath(path);
-    if (symlink !== undefined) checkLink(path, symlink);
+    if ('symlink' in entry && entry.symlink !== undefined) checkLink(path, entry.symlink);
     if (files.has(path)) throw new InvalidKey(`The path ${JSON.stringify(path)} is in the tree twice`);
     files.add(path);
   }
