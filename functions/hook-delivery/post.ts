@@ -9,20 +9,30 @@ const TIMEOUT_MS = 15_000;
 
 export type Answer = { status: number; retryAfter_ms?: number } | { error: string; refused?: boolean };
 
+interface Options {
+  /** Default: the system's. */
+  lookup?: LookupFunction;
+  /** For connecting, sending and the answer's head together. Default 15 s. */
+  timeout_ms?: number;
+}
+
 /** Never throws, follows no redirect, reads nothing of the answer's body. `refused`: trying again cannot help. */
-export function post(url: URL, headers: Record<string, string>, body: Buffer): Promise<Answer> {
+export function post(url: URL, headers: Record<string, string>, body: Buffer, { lookup = dnsLookup as LookupFunction, timeout_ms = TIMEOUT_MS }: Options = {}): Promise<Answer> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const why = isIP(host) ? whyNotAddress(host) : undefined;
   if (why) return Promise.resolve({ error: why, refused: true });
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve) => {
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
-    const request = send(url, { method: 'POST', headers: { ...headers, 'content-length': body.length, 'user-agent': 'tidemill' }, lookup: guardedLookup, signal, agent: false });
+    const signal = AbortSignal.timeout(timeout_ms);
+    const request = send(url, { method: 'POST', headers: { ...headers, 'content-length': body.length, 'user-agent': 'tidemill' }, lookup: guarded(lookup), signal, agent: false });
+    const late = `no answer within ${timeout_ms / 1000} s`;
     request.on('response', (response) => {
       response.destroy();
       resolve({ status: response.statusCode ?? 0, ...retryAfter(response) });
     });
-    request.on('error', (error) => resolve(failure(error, signal)));
+    request.on('error', (error) => resolve(error instanceof RefusedAddress ? { error: error.message, refused: true } : { error: signal.aborted ? late : error.message }));
+    // Some ends have neither an answer nor an error, such as a server that switches protocols unasked.
+    request.on('close', () => resolve({ error: signal.aborted ? late : 'the connection was closed without an answer' }));
     request.end(body);
   });
 }
@@ -30,19 +40,17 @@ export function post(url: URL, headers: Record<string, string>, body: Buffer): P
 class RefusedAddress extends Error {}
 
 /** DNS may answer otherwise the next time, so the check is made on the very answer that is connected to. */
-const guardedLookup: LookupFunction = (hostname, options, callback) => {
-  dnsLookup(hostname, { ...options, all: true }, (error, found) => {
-    if (error) return callback(error, '', 0);
-    const allowed = found.filter(({ address }) => !whyNotAddress(address));
-    const first = allowed[0];
-    if (!first) return callback(new RefusedAddress(whyNotAddress(found[0]?.address ?? '') ?? 'it has no address'), '', 0);
-    return options.all ? callback(null, allowed) : callback(null, first.address, first.family);
-  });
-};
-
-function failure(error: Error, signal: AbortSignal): Answer {
-  if (error instanceof RefusedAddress) return { error: error.message, refused: true };
-  return { error: signal.aborted ? `no answer within ${TIMEOUT_MS / 1000} s` : error.message };
+function guarded(lookup: LookupFunction): LookupFunction {
+  return (hostname, options, callback) => {
+    lookup(hostname, { ...options, all: true }, (error, answer) => {
+      if (error) return callback(error, '', 0);
+      const found = Array.isArray(answer) ? answer : [];
+      const allowed = found.filter(({ address }) => !whyNotAddress(address));
+      const first = allowed[0];
+      if (!first) return callback(new RefusedAddress(whyNotAddress(found[0]?.address ?? '') ?? ''), '', 0);
+      return options.all ? callback(null, allowed) : callback(null, first.address, first.family);
+    });
+  };
 }
 
 /** RFC 9110 10.2.3: seconds, or a date. */
