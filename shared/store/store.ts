@@ -3,7 +3,7 @@ import type { Broker } from '../ports/broker.ts';
 import type { Objects } from '../ports/objects.ts';
 import { type BrokerOptions, createBroker } from './broker.ts';
 import { type Commit, createCommit } from './commit.ts';
-import { openDatabase } from './database.ts';
+import { type Database, openDatabase } from './database.ts';
 import { createObjects } from './objects.ts';
 import { createRecords } from './records.ts';
 
@@ -21,7 +21,11 @@ export interface Store {
 
 /** Opens or makes the store (file of mode 0600, or ':memory:'). Throws StoreError, also when another process has it open. */
 export function openStore(path: string, options: StoreOptions = {}): Store {
-  const db = openDatabase(path);
+  return createStore(openDatabase(path), options);
+}
+
+/** The store on a database that is open already; close() closes it. */
+export function createStore(db: Database, options: StoreOptions = {}): Store {
   const records = createRecords(db.sql);
   const broker = createBroker(db, options);
   return {
