@@ -1,5 +1,6 @@
 // The git repository of the first start, made of examples/site: a real one, which the person may go on committing to.
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -40,6 +41,8 @@ export async function ensureExample(path: string): Promise<ExampleCommit> {
 }
 
 async function newestCommit(path: string): Promise<ExampleCommit | undefined> {
+  // A missing folder and a missing git give the same error.
+  if (!existsSync(path)) return undefined;
   try {
     const [sha, tree, time, subject = ''] = (await git(path, 'log', '-1', '--format=%H%n%T%n%cI%n%s', 'HEAD', '--')).split('\n');
     const branch = (await git(path, 'symbolic-ref', '--short', 'HEAD')).trim();
