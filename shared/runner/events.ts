@@ -30,5 +30,5 @@ export function taskRunEvent(taskRun: Obj<'TaskRun'>, state: TaskRunState): Tide
     chainid: annotations?.[CHAIN_ANNOTATION] ?? uid,
     ...(traceparent && { traceparent }),
     data: { taskRun: { apiVersion, kind, metadata, spec, ...(status && { status }) } },
-  } as TidemillEvent;
+  };
 }

@@ -65,7 +65,13 @@ async function execute(ref: Ref, options: ExecutionOptions, controller: AbortCon
   if (!isDone(taskRun.status)) {
     const status = await statusOf(taskRun, options, controller, grace);
     if (!succeeded(status) || succeeded(status)?.status === 'Unknown') return;
-    const written = await persist(() => writeStatus(objects, ref, { ...status, completionTime: status.completionTime ?? now() }), 'its end could not be written down', ref, options, controller);
+    const written = await persist(
+      () => writeStatus(objects, ref, { ...status, completionTime: status.completionTime ?? now() }),
+      'its end could not be written down',
+      ref,
+      options,
+      controller,
+    );
     if (!written) return;
   }
   const done = await objects.get('TaskRun', ref);
@@ -75,7 +81,13 @@ async function execute(ref: Ref, options: ExecutionOptions, controller: AbortCon
 }
 
 /** Again until it works: an end is never lost, whatever fails. Undefined: the runner is stopping, and the next one does it. */
-async function persist<T>(act: () => Promise<T>, what: string, { namespace, name }: Ref, options: ExecutionOptions, controller: AbortController): Promise<T | undefined> {
+async function persist<T>(
+  act: () => Promise<T>,
+  what: string,
+  { namespace, name }: Ref,
+  options: ExecutionOptions,
+  controller: AbortController,
+): Promise<T | undefined> {
   for (let wait = 50; ; wait = Math.min(wait * 2, 5000)) {
     try {
       return await act();
@@ -101,13 +113,25 @@ async function statusOf(taskRun: Obj<'TaskRun'>, options: ExecutionOptions, cont
   } catch (error) {
     const message = (error as Error).message;
     await writer.append({ step: RUNNER_STEP, stream: 'stderr', time: now(), text: message });
-    return withCondition({ ...(status?.startTime && { startTime: status.startTime }) }, 'False', error instanceof InvalidTaskRun ? 'TaskRunValidationFailed' : 'Failed', message, now());
+    return withCondition(
+      { ...(status?.startTime && { startTime: status.startTime }) },
+      'False',
+      error instanceof InvalidTaskRun ? 'TaskRunValidationFailed' : 'Failed',
+      message,
+      now(),
+    );
   } finally {
     await writer.close().catch((error: Error) => options.log.warn({ taskRun: metadata.name, error: error.message }, 'the log could not be written'));
   }
 }
 
-async function runOnce(taskRun: Obj<'TaskRun'>, options: ExecutionOptions, controller: AbortController, grace: { ms: number }, writer: LogWriter): Promise<TaskRunStatus> {
+async function runOnce(
+  taskRun: Obj<'TaskRun'>,
+  options: ExecutionOptions,
+  controller: AbortController,
+  grace: { ms: number },
+  writer: LogWriter,
+): Promise<TaskRunStatus> {
   const { objects, directory, isolation, book, id, now } = options;
   const run = engineRun(taskRun, isolation);
   const ref = { namespace: run.namespace, name: run.name };
@@ -126,7 +150,7 @@ async function runOnce(taskRun: Obj<'TaskRun'>, options: ExecutionOptions, contr
   try {
     return await runTaskRun(run, {
       isolation,
-      references: references(options.secrets, directory, ref),
+      references: { ...references(options.secrets, directory, ref), ...options.references },
       builtins: options.builtins,
       folder: join(directory, 'work', run.uid),
       given: new Map(),
@@ -154,10 +178,10 @@ function engineRun(taskRun: Obj<'TaskRun'>, isolation: Isolation): EngineRun {
   const spec: unknown = taskRun.spec;
   checkRunSpec(spec);
   const task: unknown = taskOf(taskRun.spec);
-  checkTask(task, 'spec.taskSpec');
-  checkIsolation(task as Task, isolation, 'spec.taskSpec');
-  const retriesStatus = taskRun.status?.retriesStatus as TaskRunStatus[] | undefined;
-  return { name, namespace, uid, labels, annotations, taskName: '', task: task as Task, spec: spec as RunSpec, ...(retriesStatus && { retriesStatus }) };
+  checkTask(task, 'spec.taskSpec', spec.params ?? []);
+  checkIsolation(task, isolation, 'spec.taskSpec');
+  const retriesStatus = taskRun.status?.retriesStatus;
+  return { name, namespace, uid, labels, annotations, taskName: '', task: task, spec: spec, ...(retriesStatus && { retriesStatus }) };
 }
 
 /** Only a container-like isolation has a home folder of its own to mount them in. */

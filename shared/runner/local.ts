@@ -12,7 +12,7 @@ import type { Secrets } from '../ports/secrets.ts';
 import type { Builtins } from './builtin.ts';
 import { checkIsolation, checkRunSpec, checkTask } from './engine/check.ts';
 import { withCondition } from './engine/run.ts';
-import type { Task } from './engine/spec.ts';
+import type { References, Task } from './engine/spec.ts';
 import { taskRunEvent } from './events.ts';
 import { type Execution, executeTaskRun } from './execution.ts';
 import { detectIsolation } from './isolation/detect.ts';
@@ -37,6 +37,8 @@ export interface LocalRunnerOptions {
   env?: NodeJS.ProcessEnv;
   /** From SIGTERM to SIGKILL when a run is cancelled or timed out, in milliseconds. Default 10,000. */
   grace_ms?: number;
+  /** What a TaskRun may name beside secrets and claims; a server holds none of them. */
+  references?: Partial<Pick<References, 'stepAction' | 'configMap'>>;
   /** Bytes that one log may take. Default 64 MiB. */
   logLimit?: number;
 }
@@ -103,21 +105,26 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
       entry.execution = executeTaskRun(entry.ref, { ...options, env, log, logs, book, id, isolation: await isolation() });
       await entry.execution.ended;
     } catch (error) {
-      log.warn({ taskRun: keyOf(entry.ref), error: (error as Error).message }, 'the TaskRun could not be brought to its end; it is begun anew at the next start');
+      log.warn(
+        { taskRun: keyOf(entry.ref), error: (error as Error).message },
+        'the TaskRun could not be brought to its end; it is begun anew at the next start',
+      );
     }
   }
 
   /** Told for those who watch; the end is what counts, and that is told until it is heard. */
   function tellQueued(taskRun: Obj<'TaskRun'>): void {
-    emit(taskRunEvent(taskRun, 'queued')).catch((error: Error) => log.warn({ taskRun: taskRun.metadata.name, error: error.message }, 'a queued TaskRun could not be told of'));
+    emit(taskRunEvent(taskRun, 'queued')).catch((error: Error) =>
+      log.warn({ taskRun: taskRun.metadata.name, error: error.message }, 'a queued TaskRun could not be told of'),
+    );
   }
 
   return {
     async start(taskRun) {
       checkRunSpec(taskRun.spec);
       const task = taskOf(taskRun.spec);
-      checkTask(task, 'spec.taskSpec');
-      checkIsolation(task as Task, await isolation(), 'spec.taskSpec');
+      checkTask(task, 'spec.taskSpec', taskRun.spec.params ?? []);
+      checkIsolation(task, await isolation(), 'spec.taskSpec');
       const labels = { ...taskRun.metadata.labels, [LABEL.active]: 'true' };
       const status = withCondition({}, 'Unknown', 'Pending', 'Waiting for its turn', now());
       let created: Obj<'TaskRun'>;
@@ -134,7 +141,12 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
     get: (ref) => objects.get('TaskRun', ref),
 
     async cancel(ref, reason) {
-      const asked = await changeTaskRun(objects, ref, (taskRun) => (isDone(taskRun.status) ? undefined : { ...taskRun, spec: { ...taskRun.spec, status: 'TaskRunCancelled', statusMessage: reason } }), 'update');
+      const asked = await changeTaskRun(
+        objects,
+        ref,
+        (taskRun) => (isDone(taskRun.status) ? undefined : { ...taskRun, spec: { ...taskRun.spec, status: 'TaskRunCancelled', statusMessage: reason } }),
+        'update',
+      );
       if (!asked || isDone(asked.status)) return;
       const entry = active.get(keyOf(ref));
       if (!entry) return;
@@ -163,7 +175,10 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
       const records = await book.all();
       const found = await endOrphans(records, `${id}/`, async (container) => (await isolation()).discard(container));
       if (found) log.warn({ processes: found }, 'ended what an earlier tidemill left running');
-      await Promise.all([rm(join(directory, 'work'), { recursive: true, force: true, maxRetries: 5 }), rm(join(directory, 'processes'), { recursive: true, force: true })]);
+      await Promise.all([
+        rm(join(directory, 'work'), { recursive: true, force: true, maxRetries: 5 }),
+        rm(join(directory, 'processes'), { recursive: true, force: true }),
+      ]);
       mkdirSync(join(directory, 'processes'), { recursive: true });
       for (const taskRun of await activeTaskRuns(objects)) enqueue({ namespace: taskRun.metadata.namespace, name: taskRun.metadata.name });
     },
@@ -175,7 +190,7 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
 /** Oldest first. */
 async function activeTaskRuns(objects: Objects): Promise<Obj<'TaskRun'>[]> {
   const found: Obj<'TaskRun'>[] = [];
-  for (let next: string | undefined; ; ) {
+  for (let next: string | undefined; ;) {
     const page = await objects.list('TaskRun', { labels: { [LABEL.active]: 'true' }, ...(next && { continue: next }) });
     found.push(...page.items);
     next = page.continue;
@@ -183,4 +198,3 @@ async function activeTaskRuns(objects: Objects): Promise<Obj<'TaskRun'>[]> {
   }
   return found.toSorted((a, b) => (a.metadata.creationTimestamp < b.metadata.creationTimestamp ? -1 : 1));
 }
-

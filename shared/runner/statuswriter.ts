@@ -8,7 +8,12 @@ import { Conflict, NotFound, type Objects, type Ref } from '../ports/objects.ts'
 const PACE = 300;
 
 /** Changes the newest version, again when somebody wrote in between. Undefined: the TaskRun is gone. */
-export async function changeTaskRun(objects: Objects, ref: Ref, change: (taskRun: Obj<'TaskRun'>) => Obj<'TaskRun'> | undefined, write: 'update' | 'updateStatus'): Promise<Obj<'TaskRun'> | undefined> {
+export async function changeTaskRun(
+  objects: Objects,
+  ref: Ref,
+  change: (taskRun: Obj<'TaskRun'>) => Obj<'TaskRun'> | undefined,
+  write: 'update' | 'updateStatus',
+): Promise<Obj<'TaskRun'> | undefined> {
   for (;;) {
     const current = await objects.get('TaskRun', ref);
     const wanted = current && change(current);

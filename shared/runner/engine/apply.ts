@@ -99,7 +99,12 @@ export function textsOf(container: Container & { script?: string }): string[] {
     container.workingDir,
     ...(container.command ?? []),
     ...(container.args ?? []),
-    ...(container.env ?? []).flatMap((env) => [env.value, env.valueFrom?.secretKeyRef?.name, env.valueFrom?.secretKeyRef?.key, env.valueFrom?.configMapKeyRef?.name]),
+    ...(container.env ?? []).flatMap((env) => [
+      env.value,
+      env.valueFrom?.secretKeyRef?.name,
+      env.valueFrom?.secretKeyRef?.key,
+      env.valueFrom?.configMapKeyRef?.name,
+    ]),
     ...(container.envFrom ?? []).flatMap((from) => [from.prefix, from.secretRef?.name, from.configMapRef?.name]),
     ...(container.volumeMounts ?? []).flatMap((mount) => [mount.name, mount.mountPath, mount.subPath]),
   ].filter((value) => value !== undefined);

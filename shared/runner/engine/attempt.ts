@@ -161,10 +161,12 @@ async function runSteps(attempt: Attempt, steps: StepState[], changed: (steps: S
   for (let index = 0; index < steps.length; index++) {
     const name = steps[index]!.name!;
     const startedAt = now();
-    const end = halted ? undefined : await guarded(attempt, index, () => {
-      steps[index] = { name, container: `step-${name}`, running: { startedAt: now() } };
-      changed([...steps]);
-    });
+    const end = halted
+      ? undefined
+      : await guarded(attempt, index, () => {
+          steps[index] = { name, container: `step-${name}`, running: { startedAt: now() } };
+          changed([...steps]);
+        });
     if (end && 'invalid' in end) return { steps, results: written, ...end };
     if (end?.kind === 'interrupted') {
       steps[index] = state(name, startedAt, now(), { exitCode: 1, reason: 'Error' });
@@ -180,7 +182,12 @@ async function runSteps(attempt: Attempt, steps: StepState[], changed: (steps: S
   return { steps, results: written, ...(failed && { failed }) };
 }
 
-function state(name: string, startedAt: string, finishedAt: string, { exitCode, reason, termination }: { exitCode: number; reason: string; termination?: string }): StepState {
+function state(
+  name: string,
+  startedAt: string,
+  finishedAt: string,
+  { exitCode, reason, termination }: { exitCode: number; reason: string; termination?: string },
+): StepState {
   return { name, container: `step-${name}`, terminated: { exitCode, reason, startedAt, finishedAt }, terminationReason: termination ?? reason };
 }
 
@@ -214,7 +221,10 @@ async function settle(attempt: Attempt, index: number, end: StepEnd | undefined,
   const { task } = attempt.layout;
   const step = preparedStep(attempt, index, attempt.options.isolation.ownPaths);
   const folder = join(tekton, 'steps', `step-${stepName(step, index)}`);
-  const [written, ofStep] = await Promise.all([readWritten(join(tekton, 'results'), task.results ?? []), readWritten(join(folder, 'results'), step.results ?? [])]);
+  const [written, ofStep] = await Promise.all([
+    readWritten(join(tekton, 'results'), task.results ?? []),
+    readWritten(join(folder, 'results'), step.results ?? []),
+  ]);
   const tooLong = end !== undefined && end.kind !== 'skipped' && messageSize([...written, ...ofStep]) > RESULTS_LIMIT;
   const stepResults = tooLong ? [] : typedResults(step.results ?? [], ofStep);
   ofSteps.set(stepName(step, index), stepResults);
@@ -222,7 +232,10 @@ async function settle(attempt: Attempt, index: number, end: StepEnd | undefined,
   const verdict = judge(end, step.onError === 'continue');
   if (verdict.exitFile !== undefined) await writeExitCode(folder, verdict.exitFile);
   if (tooLong) {
-    attempt.say(stepName(step, index), `the results of this step take more than ${RESULTS_LIMIT} bytes, which is all that Tekton can hold: write them to a workspace instead`);
+    attempt.say(
+      stepName(step, index),
+      `the results of this step take more than ${RESULTS_LIMIT} bytes, which is all that Tekton can hold: write them to a workspace instead`,
+    );
     return { ...base, exitCode: 1, reason: 'Error', termination: 'Error', halts: verdict.halts, fails: true };
   }
   return { ...base, ...verdict };

@@ -4,49 +4,91 @@ import { STEP_IMAGE } from '../builtin.ts';
 import { InvalidTaskRun } from '../../ports/runner.ts';
 import { parseDuration } from './duration.ts';
 import { type Fields, NEEDS_IMAGES, SPEC, STEP_ACTION, TASK } from './fields.ts';
-import type { RunSpec, Step, StepAction, Task } from './spec.ts';
+import { paramType } from './params.ts';
+import type { Param, ResultSpec, RunSpec, Step, StepAction, Task } from './spec.ts';
 import { checkVariables } from './variablecheck.ts';
 
 /** Throws InvalidTaskRun naming the first field that is wrong, unknown or not supported. */
 export function checkRunSpec(spec: unknown): asserts spec is RunSpec {
   walk(spec, SPEC, 'spec');
   const run = spec as RunSpec;
-  if (run.timeout !== undefined && parseDuration(run.timeout) === undefined) refuse('spec.timeout', `"${run.timeout}" is no duration such as 90s, 10m or 1h30m`);
+  if (run.timeout !== undefined && parseDuration(run.timeout) === undefined)
+    refuse('spec.timeout', `"${run.timeout}" is no duration such as 90s, 10m or 1h30m`);
   if (run.retries !== undefined && (!Number.isInteger(run.retries) || run.retries < 0)) refuse('spec.retries', 'must be a whole number, 0 or more');
   unique(run.params ?? [], 'spec.params');
   unique(run.workspaces ?? [], 'spec.workspaces');
+  for (const [index, { name }] of (run.workspaces ?? []).entries()) checkWorkspaceName(name, `spec.workspaces[${index}].name`);
   for (const [index, binding] of (run.workspaces ?? []).entries()) {
     const kinds = Object.keys(binding).filter((key) => key !== 'name' && key !== 'subPath');
-    if (kinds.length !== 1) refuse(`spec.workspaces[${index}]`, 'must have exactly one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, secret, configMap');
+    if (kinds.length !== 1)
+      refuse(`spec.workspaces[${index}]`, 'must have exactly one of emptyDir, persistentVolumeClaim, volumeClaimTemplate, secret, configMap');
   }
 }
 
 /** Throws InvalidTaskRun. `where`: how messages name the Task. */
-export function checkTask(task: unknown, where: string): asserts task is Task {
+export function checkTask(task: unknown, where: string, given: readonly Param[]): asserts task is Task {
   walk(task, TASK, where);
   const checked = task as Task;
   if (!checked.steps?.length) refuse(`${where}.steps`, 'there must be at least one step');
   for (const list of ['params', 'results', 'workspaces', 'volumes', 'sidecars'] as const) unique(checked[list] ?? [], `${where}.${list}`);
   checked.params?.forEach((param, index) => {
     const given = param.type ?? 'string';
-    if (param.default !== undefined && param.type && kindOf(param.default) !== given) refuse(`${where}.params[${index}].default`, `is ${kindOf(param.default)}, but the type is ${given}`);
+    if (param.default !== undefined && param.type && kindOf(param.default) !== given)
+      refuse(`${where}.params[${index}].default`, `is ${kindOf(param.default)}, but the type is ${given}`);
   });
   unique(
     checked.steps.filter((step) => step.name),
     `${where}.steps`,
   );
-  checked.steps.forEach((step, index) => checkStep({ ...(step.ref ? {} : checked.stepTemplate), ...step } as Step, `${where}.steps[${index}]`));
+  checked.steps.forEach((step, index) => checkStep({ ...(step.ref ? {} : checked.stepTemplate), ...step }, `${where}.steps[${index}]`));
   checked.sidecars?.forEach((sidecar, index) => {
     if (sidecar.script && sidecar.command?.length) refuse(`${where}.sidecars[${index}].script`, 'cannot be used with command');
   });
   const names = new Set((checked.workspaces ?? []).map((workspace) => workspace.name));
-  for (const [list, users] of [['steps', checked.steps], ['sidecars', checked.sidecars ?? []]] as const) {
+  for (const [list, users] of [
+    ['steps', checked.steps],
+    ['sidecars', checked.sidecars ?? []],
+  ] as const) {
     users.forEach((user, index) => {
       const unknown = (user.workspaces ?? []).find((usage) => !names.has(usage.name));
       if (unknown) refuse(`${where}.${list}[${index}].workspaces`, `the Task declares no workspace "${unknown.name}"`);
     });
   }
-  checkVariables(checked, where);
+  checkNames(checked, where);
+  checkVariables(checked, where, given);
+}
+
+const RESULT_NAME = /^(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/;
+const LABEL = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
+
+/** Names that become files, folders and variables. */
+function checkNames(task: Task, where: string): void {
+  for (const [index, param] of (task.params ?? []).entries()) {
+    const at = `${where}.params[${index}]`;
+    const isObject = paramType(param) === 'object';
+    if (!(isObject ? /^[_a-zA-Z][\w-]*$/ : /^[_a-zA-Z][\w.-]*$/).test(param.name))
+      refuse(`${at}.name`, `"${param.name}" may hold letters, digits, "-", "_"${isObject ? '' : ' and "."'}, and must begin with a letter or "_"`);
+    if (isObject && !param.properties) refuse(`${at}.properties`, 'is missing: an object declares its keys');
+  }
+  checkResults(task.results ?? [], `${where}.results`);
+  for (const [index, step] of task.steps.entries()) checkResults(step.results ?? [], `${where}.steps[${index}].results`);
+  for (const list of ['volumes', 'sidecars'] as const) {
+    for (const [index, { name }] of (task[list] ?? []).entries())
+      if (!LABEL.test(name ?? '')) refuse(`${where}.${list}[${index}].name`, `"${name}" is no DNS label`);
+  }
+  for (const [index, { name }] of (task.workspaces ?? []).entries()) checkWorkspaceName(name, `${where}.workspaces[${index}].name`);
+}
+
+function checkResults(results: readonly ResultSpec[], where: string): void {
+  for (const [index, { name, type, properties }] of results.entries()) {
+    if (!RESULT_NAME.test(name))
+      refuse(`${where}[${index}].name`, `"${name}" may hold letters, digits, "-", "_" and ".", and must begin and end with a letter or digit`);
+    if (type === 'object' && !properties) refuse(`${where}[${index}].properties`, 'is missing: an object declares its keys');
+  }
+}
+
+function checkWorkspaceName(name: string, where: string): void {
+  if (!/^[A-Za-z0-9_][\w.-]*$/.test(name)) refuse(where, `"${name}" may hold letters, digits, "-", "_" and "."`);
 }
 
 function kindOf(value: unknown): string {
@@ -62,9 +104,11 @@ export function checkStepAction(action: unknown, where: string): asserts action 
 const WITH_REF = ['image', 'command', 'args', 'script', 'workingDir', 'env', 'volumeMounts', 'results'] as const;
 
 function checkStep(step: Step, where: string): void {
-  if (step.name && !/^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/.test(step.name)) refuse(`${where}.name`, `"${step.name}" is no DNS label`);
-  if (step.timeout !== undefined && parseDuration(step.timeout) === undefined) refuse(`${where}.timeout`, `"${step.timeout}" is no duration such as 90s, 10m or 1h30m`);
-  if (step.onError && !['continue', 'stopAndFail'].includes(step.onError) && !step.onError.startsWith('$(params.')) refuse(`${where}.onError`, 'must be "continue" or "stopAndFail"');
+  if (step.name && !LABEL.test(step.name)) refuse(`${where}.name`, `"${step.name}" is no DNS label`);
+  if (step.timeout !== undefined && parseDuration(step.timeout) === undefined)
+    refuse(`${where}.timeout`, `"${step.timeout}" is no duration such as 90s, 10m or 1h30m`);
+  if (step.onError && !['continue', 'stopAndFail'].includes(step.onError) && !step.onError.startsWith('$(params.'))
+    refuse(`${where}.onError`, 'must be "continue" or "stopAndFail"');
   if (step.ref) {
     const both = WITH_REF.find((field) => step[field] !== undefined);
     if (both) refuse(`${where}.${both}`, 'cannot be used with ref');
@@ -90,7 +134,11 @@ export function checkIsolation(task: Task, isolation: Isolation, where: string):
     if (container.image === STEP_IMAGE) continue;
     for (const { path, honoured, why } of NEEDS_IMAGES) {
       const value = path.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], container);
-      if (value !== undefined && !honoured(value)) refuse(`${at}.${path.join('.')}`, `${why}, which ${isolation.kind === 'none' ? 'plain processes' : isolation.kind} cannot do; use podman or docker (TIDEMILL_ISOLATION)`);
+      if (value !== undefined && !honoured(value))
+        refuse(
+          `${at}.${path.join('.')}`,
+          `${why}, which ${isolation.kind === 'none' ? 'plain processes' : isolation.kind} cannot do; use podman or docker (TIDEMILL_ISOLATION)`,
+        );
     }
   }
 }
@@ -132,7 +180,8 @@ function checkField(value: unknown, field: Fields[string], where: string): void 
   }
   if (field === 'value') {
     const isText = (part: unknown) => typeof part === 'string';
-    const fits = isText(value) || (Array.isArray(value) ? value.every(isText) : typeof value === 'object' && value !== null && Object.values(value).every(isText));
+    const fits =
+      isText(value) || (Array.isArray(value) ? value.every(isText) : typeof value === 'object' && value !== null && Object.values(value).every(isText));
     if (!fits) refuse(where, 'must be a string, a list of strings or a mapping to strings');
     return;
   }
@@ -152,4 +201,3 @@ function checkList(value: unknown, shape: Fields, where: string): void {
   if (!Array.isArray(value)) refuse(where, 'must be a list');
   value.forEach((item, index) => walk(item, shape, `${where}[${index}]`));
 }
-

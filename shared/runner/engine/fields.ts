@@ -144,6 +144,10 @@ export const NEEDS_IMAGES: readonly { path: readonly string[]; honoured: (value:
   { path: ['securityContext', 'allowPrivilegeEscalation'], honoured: (wanted) => wanted === true, why: 'asks that privileges cannot grow' },
   { path: ['securityContext', 'readOnlyRootFilesystem'], honoured: (wanted) => wanted === false, why: 'asks for a read-only file system' },
   { path: ['securityContext', 'capabilities'], honoured: () => false, why: 'asks for other capabilities' },
-  { path: ['securityContext', 'seccompProfile'], honoured: (profile) => (profile as { type?: string }).type === 'Unconfined', why: 'asks for a filter of system calls' },
+  {
+    path: ['securityContext', 'seccompProfile'],
+    honoured: (profile) => (profile as { type?: string }).type === 'Unconfined',
+    why: 'asks for a filter of system calls',
+  },
   { path: ['computeResources', 'limits'], honoured: () => false, why: 'asks for limits on processor and memory' },
 ];

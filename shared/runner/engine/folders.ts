@@ -18,7 +18,13 @@ export interface Folders {
 export async function makeFolders(root: string, task: Task): Promise<Folders> {
   const folders = { root, workspace: join(root, 'workspace'), tekton: join(root, 'tekton'), tmp: join(root, 'tmp') };
   const steps = task.steps.map((step, index) => join(folders.tekton, 'steps', `step-${stepName(step, index)}`, 'results'));
-  const all = [folders.workspace, folders.tmp, join(root, 'volumes'), ...['results', 'home', 'creds', 'scripts', 'run'].map((name) => join(folders.tekton, name)), ...steps];
+  const all = [
+    folders.workspace,
+    folders.tmp,
+    join(root, 'volumes'),
+    ...['results', 'home', 'creds', 'scripts', 'run'].map((name) => join(folders.tekton, name)),
+    ...steps,
+  ];
   await mkdir(root, { recursive: true, mode: 0o700 });
   await Promise.all(all.map((path) => mkdir(path, { recursive: true })));
   return folders;
@@ -51,7 +57,9 @@ export async function makeVolumes(folders: Folders, task: Task, bindings: readon
     const binding = bindings.find((each) => each.name === workspace.name);
     if (!binding) continue;
     const given = options.given.get(workspace.name);
-    const source = given ? { path: given, readOnly: false } : await makeVolume(folders, `ws-${workspace.name}`, binding, `workspace "${workspace.name}"`, options);
+    const source = given
+      ? { path: given, readOnly: false }
+      : await makeVolume(folders, `ws-${workspace.name}`, binding, `workspace "${workspace.name}"`, options);
     const path = await inside(source.path, binding.subPath ?? '', `workspace "${workspace.name}"`);
     workspaces.set(workspace.name, { path, readOnly: source.readOnly || workspace.readOnly });
     if (!options.ownPaths) await symlink(path, join(folders.workspace, workspace.name)).catch(ignoreTaken);
@@ -127,6 +135,7 @@ export async function inside(folder: string, subPath: string, what: string): Pro
   const target = below(folder, subPath, what);
   await mkdir(target, { recursive: true });
   const [base, real] = await Promise.all([realpath(folder), realpath(target)]);
-  if (relative(base, real).startsWith('..')) throw new InvalidValue(`${what} has the subPath ${JSON.stringify(subPath)}, which leads outside through a symbolic link`);
+  if (relative(base, real).startsWith('..'))
+    throw new InvalidValue(`${what} has the subPath ${JSON.stringify(subPath)}, which leads outside through a symbolic link`);
   return target;
 }

@@ -30,7 +30,9 @@ export function placesOf({ folders, volumes }: Layout, ownPaths: boolean): Place
 
 /** The workspaces that this step or sidecar sees: all, but those that some step asked for by name only where they were asked for. */
 export function workspaceMounts({ task, bindings, volumes }: Layout, user: User): (Mount & { name: string })[] {
-  const asked = new Set([...task.steps, ...(task.sidecars ?? [])].flatMap((each: Pick<Step, 'workspaces'>) => each.workspaces ?? []).map((usage) => usage.name));
+  const asked = new Set(
+    [...task.steps, ...(task.sidecars ?? [])].flatMap((each: Pick<Step, 'workspaces'>) => each.workspaces ?? []).map((usage) => usage.name),
+  );
   return declared(task, bindings).flatMap((workspace) => {
     const source = volumes.workspaces.get(workspace.name);
     const usage = user.workspaces?.find((each) => each.name === workspace.name);
@@ -90,7 +92,10 @@ export async function workingDirectory(layout: Layout, user: User, ownPaths: boo
 export async function linkVolumes(layout: Layout, user: User): Promise<void> {
   for (const mount of await volumeMounts(layout, user)) {
     const host = onHost(layout, user, mount.target);
-    if (!host) throw new InvalidValue(`volumeMounts: ${mount.target} cannot be mounted with plain processes, which see this machine's own files there; use bubblewrap, podman or docker`);
+    if (!host)
+      throw new InvalidValue(
+        `volumeMounts: ${mount.target} cannot be mounted with plain processes, which see this machine's own files there; use bubblewrap, podman or docker`,
+      );
     await mkdir(dirname(host), { recursive: true });
     await symlink(mount.source, host).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error; // another step of the run linked it already

@@ -27,7 +27,9 @@ export function checkParams(specs: readonly ParamSpec[], params: readonly Param[
   if (missing.length) throw new InvalidValue(`no value was given for ${list(missing)}, and there is no default`);
   const wrong = specs.filter((spec) => given.has(spec.name) && typeOf(given.get(spec.name)!) !== paramType(spec));
   if (wrong.length) {
-    throw new InvalidValue(`params of the wrong type: ${wrong.map((spec) => `${spec.name} is ${paramType(spec)}, not ${typeOf(given.get(spec.name)!)}`).join(', ')}`);
+    throw new InvalidValue(
+      `params of the wrong type: ${wrong.map((spec) => `${spec.name} is ${paramType(spec)}, not ${typeOf(given.get(spec.name)!)}`).join(', ')}`,
+    );
   }
   for (const spec of specs) if (paramType(spec) === 'object') checkKeys(spec, given.get(spec.name));
   for (const spec of specs) checkEnum(spec, given.get(spec.name));

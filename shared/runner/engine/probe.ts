@@ -8,7 +8,7 @@ export async function untilReady(name: string, probe: Probe, exec: (command: str
   const period = (probe.periodSeconds ?? 10) * 1000;
   const threshold = probe.successThreshold ?? 1;
   await sleep((probe.initialDelaySeconds ?? 0) * 1000, undefined, { signal }).catch(() => undefined);
-  for (let good = 0; !signal.aborted; ) {
+  for (let good = 0; !signal.aborted;) {
     good = (await ask(probe, exec, signal)) ? good + 1 : 0;
     if (good >= threshold) return;
     // Asked again sooner than Kubernetes does: a local process is ready in no time, and nobody likes to wait ten seconds for it.

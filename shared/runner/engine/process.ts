@@ -111,7 +111,9 @@ export function processStartTime(pid: number): string | undefined {
 
 /** Where the shell would find the command; undefined: nowhere. */
 export async function findCommand(command: string, path: string, cwd: string): Promise<string | undefined> {
-  const candidates = command.includes('/') ? [join(command.startsWith('/') ? '' : cwd, command)] : path.split(delimiter).map((folder) => join(folder || '.', command));
+  const candidates = command.includes('/')
+    ? [join(command.startsWith('/') ? '' : cwd, command)]
+    : path.split(delimiter).map((folder) => join(folder || '.', command));
   for (const candidate of candidates) {
     const there = await access(candidate, constants.X_OK).then(
       () => true,

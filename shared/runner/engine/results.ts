@@ -62,7 +62,7 @@ function structured(text: string): ParamValue {
   }
   if (typeof value === 'string') return value;
   const isText = (part: unknown) => typeof part === 'string';
-  if (Array.isArray(value)) return value.every(isText) ? (value as string[]) : text;
+  if (Array.isArray(value)) return value.every(isText) ? value : text;
   return value && typeof value === 'object' && Object.values(value).every(isText) ? (value as Record<string, string>) : text;
 }
 
@@ -86,7 +86,7 @@ export function taskResults(task: Task, written: readonly Written[], ofSteps: Re
     const found = match && ofSteps.get(match[1]!)?.find((result) => result.name === match[2]);
     if (found) all.set(spec.name, { ...found, name: spec.name });
   }
-  return [...all.values()];
+  return [...all.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
 /** Throws InvalidValue where a result is not of its declared type or an object lacks a declared key. */

@@ -1,8 +1,10 @@
 // One TaskRun from its beginning to its end: attempts, retries, timeout, and the status in Tekton's own form.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepState, TaskRunStatus } from '../../objects/taskrun.ts';
+import { InvalidTaskRun } from '../../ports/runner.ts';
 import { applyBinding, applyContainer, applySidecar, applyStep, applyVolume } from './apply.ts';
 import { type AttemptEnd, removeFolder, runAttempt } from './attempt.ts';
+import { checkIsolation } from './check.ts';
 import { parseDuration, printDuration } from './duration.ts';
 import { type EngineOptions, type EngineRun, type Ending, RUNNER_STEP } from './engine.ts';
 import type { EnvOptions } from './env.ts';
@@ -30,7 +32,12 @@ export async function runTaskRun(run: EngineRun, options: EngineOptions): Promis
       if (!canRetry || status.steps?.length === 0) return status;
       const { retriesStatus: _earlier, ...failed } = status;
       retriesStatus.push(failed);
-      await options.onLine({ step: RUNNER_STEP, stream: 'stderr', time: options.now(), text: `attempt ${retriesStatus.length} failed (${condition.reason}); trying again` });
+      await options.onLine({
+        step: RUNNER_STEP,
+        stream: 'stderr',
+        time: options.now(),
+        text: `attempt ${retriesStatus.length} failed (${condition.reason}); trying again`,
+      });
       options.onStatus(withCondition({ retriesStatus }, 'Unknown', 'ToBeRetried', condition.message ?? '', options.now()));
       await sleep(0);
     }
@@ -47,7 +54,8 @@ async function attemptOnce(run: EngineRun, options: EngineOptions, mask: Mask, r
   const deadline = new AbortController();
   const timer = limit ? setTimeout(() => deadline.abort(), Math.min(limit, 2 ** 31 - 1)) : undefined;
   let shown: TaskRunStatus = { startTime, ...kept };
-  const tell = (steps: StepState[]) => options.onStatus(withCondition({ ...shown, steps }, 'Unknown', 'Running', 'Not all Steps in the Task have finished executing', options.now()));
+  const tell = (steps: StepState[]) =>
+    options.onStatus(withCondition({ ...shown, steps }, 'Unknown', 'Running', 'Not all Steps in the Task have finished executing', options.now()));
   try {
     const prepared = await prepare(run, options, retriesStatus.length);
     if ('invalid' in prepared) return failed(shown, prepared.invalid.reason, prepared.invalid.message, options.now());
@@ -62,12 +70,23 @@ async function attemptOnce(run: EngineRun, options: EngineOptions, mask: Mask, r
 }
 
 function envOptions(run: EngineRun, options: EngineOptions, mask: Mask): EnvOptions {
-  const labels = { ...run.labels, 'app.kubernetes.io/managed-by': 'tekton-pipelines', 'tekton.dev/taskRun': run.name, ...(run.taskName && { 'tekton.dev/task': run.taskName }) };
+  const labels = {
+    ...run.labels,
+    'app.kubernetes.io/managed-by': 'tekton-pipelines',
+    'tekton.dev/taskRun': run.name,
+    ...(run.taskName && { 'tekton.dev/task': run.taskName }),
+  };
   const pod = { name: `${run.name}-pod`, namespace: run.namespace, labels, annotations: run.annotations };
   return { references: options.references, pod, mask: mask.add };
 }
 
-type Prepared = { task: Task; bindings: ReturnType<typeof applyBinding>[]; params: Replacements; context: Parameters<typeof contextReplacements>[0]; shown: Task };
+type Prepared = {
+  task: Task;
+  bindings: ReturnType<typeof applyBinding>[];
+  params: Replacements;
+  context: Parameters<typeof contextReplacements>[0];
+  shown: Task;
+};
 
 /** Everything that can be known before the first step: params, StepActions, and the Task as status shows it. */
 async function prepare(run: EngineRun, options: EngineOptions, retryCount: number): Promise<Prepared | Pick<Required<AttemptEnd>, 'invalid'>> {
@@ -76,12 +95,17 @@ async function prepare(run: EngineRun, options: EngineOptions, retryCount: numbe
     checkParams(raw.params ?? [], spec.params ?? []);
     const params = paramReplacements(raw.params ?? [], spec.params ?? []);
     const resolved = await resolveStepActions(raw, params, options.references);
-    const task = { ...resolved, ...(resolved.volumes && { volumes: resolved.volumes.map((volume) => applyVolume(volume, params)) }), ...workspacesOf(resolved, params) };
+    checkIsolation(resolved, options.isolation, 'taskSpec');
+    const task = {
+      ...resolved,
+      ...(resolved.volumes && { volumes: resolved.volumes.map((volume) => applyVolume(volume, params)) }),
+      ...workspacesOf(resolved, params),
+    };
     const bindings = (spec.workspaces ?? []).map((binding) => applyBinding(binding, params));
     const context = { taskRun: run.name, task: run.taskName, namespace: run.namespace, uid: run.uid, retryCount };
     return { task, bindings, params, context, shown: shownTask(task, bindings, params, context) };
   } catch (error) {
-    if (error instanceof InvalidValue) return { invalid: { reason: 'TaskRunValidationFailed', message: error.message } };
+    if (error instanceof InvalidValue || error instanceof InvalidTaskRun) return { invalid: { reason: 'TaskRunValidationFailed', message: error.message } };
     if (error instanceof Unresolved) return { invalid: { reason: 'TaskRunResolutionFailed', message: error.message } };
     throw error;
   }
@@ -89,7 +113,11 @@ async function prepare(run: EngineRun, options: EngineOptions, retryCount: numbe
 
 function workspacesOf(task: Task, params: Replacements): Pick<Task, 'workspaces'> {
   if (!task.workspaces) return {};
-  return { workspaces: task.workspaces.map((workspace) => (workspace.mountPath ? { ...workspace, mountPath: applyContainer({ workingDir: workspace.mountPath }, params).workingDir! } : workspace)) };
+  return {
+    workspaces: task.workspaces.map((workspace) =>
+      workspace.mountPath ? { ...workspace, mountPath: applyContainer({ workingDir: workspace.mountPath }, params).workingDir } : workspace,
+    ),
+  };
 }
 
 /** The Task with all variables replaced as they would be in a pod. */
@@ -97,20 +125,37 @@ function shownTask(task: Task, bindings: Prepared['bindings'], params: Replaceme
   const passes = [params, contextReplacements(context), ...placeReplacements(task, bindings, TEKTON_PLACES)];
   return {
     ...task,
-    steps: task.steps.map((step, index) => [...passes.slice(0, 2), stepReplacements(step, index, TEKTON_PLACES), ...passes.slice(2)].reduce((s, by) => applyStep(s, by), step)),
+    steps: task.steps.map((step, index) =>
+      [...passes.slice(0, 2), stepReplacements(step, index, TEKTON_PLACES), ...passes.slice(2)].reduce((s, by) => applyStep(s, by), step),
+    ),
     ...(task.sidecars && { sidecars: task.sidecars.map((sidecar) => passes.reduce((s, by) => applySidecar(s, by), sidecar)) }),
     ...(task.stepTemplate && { stepTemplate: passes.reduce((s, by) => applyContainer(s, by), task.stepTemplate) }),
   };
 }
 
 /** The final status; without a final condition when the run was only stopped. */
-function conclude(run: EngineRun, options: EngineOptions, task: Task, shown: TaskRunStatus, end: AttemptEnd, deadline: AbortSignal, timeout: string): TaskRunStatus {
+function conclude(
+  run: EngineRun,
+  options: EngineOptions,
+  task: Task,
+  shown: TaskRunStatus,
+  end: AttemptEnd,
+  deadline: AbortSignal,
+  timeout: string,
+): TaskRunStatus {
   const at = options.now();
   const status: TaskRunStatus = { ...shown, steps: end.steps, ...(end.results.length && { results: end.results }) };
   const ending = options.signal.aborted ? (options.signal.reason as Ending) : undefined;
   if (ending?.kind === 'stopped') return withCondition(status, 'Unknown', 'Running', 'The runner was stopped; the run begins anew when it comes back', at);
-  if (ending) return failed(terminated(status, 'TaskRunCancelled', at), 'TaskRunCancelled', `TaskRun "${run.name}" was cancelled. ${ending.message}`.trim(), at);
-  if (deadline.aborted) return failed(terminated(status, 'TaskRunTimeout', at), 'TaskRunTimeout', `TaskRun "${run.name}" failed to finish within "${printDuration(parseDuration(timeout)!)}"`, at);
+  if (ending)
+    return failed(terminated(status, 'TaskRunCancelled', at), 'TaskRunCancelled', `TaskRun "${run.name}" was cancelled. ${ending.message}`.trim(), at);
+  if (deadline.aborted)
+    return failed(
+      terminated(status, 'TaskRunTimeout', at),
+      'TaskRunTimeout',
+      `TaskRun "${run.name}" failed to finish within "${printDuration(parseDuration(timeout)!)}"`,
+      at,
+    );
   if (end.invalid) return failed(status, end.invalid.reason, end.invalid.message, at);
   if (end.failed) return failed(status, 'StepFailed', failureMessage(end.failed), at);
   try {
@@ -132,7 +177,12 @@ function terminated(status: TaskRunStatus, reason: string, at: string): TaskRunS
   const steps = (status.steps ?? []).map((step, index) => {
     if (cut < 0 || index < cut) return step;
     const startedAt = step.terminated?.startedAt ?? step.running?.startedAt;
-    return { name: step.name, container: step.container, terminated: { exitCode: 1, reason, ...(startedAt && { startedAt }), finishedAt: at }, terminationReason: reason };
+    return {
+      name: step.name,
+      container: step.container,
+      terminated: { exitCode: 1, reason, ...(startedAt && { startedAt }), finishedAt: at },
+      terminationReason: reason,
+    };
   });
   return { ...status, steps };
 }

@@ -7,7 +7,8 @@ const PREAMBLE = '#!/bin/sh\nset -e\n';
 /** Writes the script where the step can read it. Throws CannotStart for one whose interpreter line is not its first. */
 export async function writeScript(path: string, script: string): Promise<string> {
   const text = script.trim().startsWith('#!') ? script : PREAMBLE + script;
-  if (!text.startsWith('#!')) throw new CannotStart('the script has its interpreter line ("#!…") after white space, so no system can begin it; make it the first thing in the script');
+  if (!text.startsWith('#!'))
+    throw new CannotStart('the script has its interpreter line ("#!…") after white space, so no system can begin it; make it the first thing in the script');
   await writeFile(path, text, { mode: 0o755 });
   return text;
 }

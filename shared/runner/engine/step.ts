@@ -21,7 +21,12 @@ import type { Replacements } from './substitute.ts';
 export type StepEnd = { kind: 'exited'; code: number } | { kind: 'failed-to-start' } | { kind: 'skipped' } | { kind: 'timed-out' } | { kind: 'interrupted' };
 
 /** The passes of substitution for a step or sidecar at this index. */
-export function passesFor(attempt: Attempt, user: { name?: string; results?: Step['results']; workspaces?: Step['workspaces'] }, index: number, ownPaths: boolean): Replacements[] {
+export function passesFor(
+  attempt: Attempt,
+  user: { name?: string; results?: Step['results']; workspaces?: Step['workspaces'] },
+  index: number,
+  ownPaths: boolean,
+): Replacements[] {
   const places = placesOf(attempt.layout, ownPaths);
   const { task, bindings } = attempt.layout;
   return [attempt.params, contextReplacements(attempt.context), stepReplacements(user, index, places), ...placeReplacements(task, bindings, places)];
@@ -82,7 +87,15 @@ export async function scriptCommand(attempt: Attempt, container: Step | Sidecar,
   return isolation.usesImages ? [seen] : interpreterCommand(text, seen);
 }
 
-async function runProcess(attempt: Attempt, step: Step, name: string, argv: string[], hasCommand: boolean, env: Record<string, string>, limit: Limit): Promise<StepEnd> {
+async function runProcess(
+  attempt: Attempt,
+  step: Step,
+  name: string,
+  argv: string[],
+  hasCommand: boolean,
+  env: Record<string, string>,
+  limit: Limit,
+): Promise<StepEnd> {
   const launch = await launchOf(attempt, step, `step-${name}`, argv, hasCommand, env);
   const sink = await outputOf(attempt, step, name);
   const running = await start(launch, attempt.options.record, sink.output);
@@ -97,14 +110,22 @@ export interface Limit {
 }
 
 /** What to start: the step's own terms turned into this isolation's. Throws CannotStart. */
-export async function launchOf(attempt: Attempt, container: Step | Sidecar, name: string, argv: string[], hasCommand: boolean, env: Record<string, string>): Promise<Launch> {
+export async function launchOf(
+  attempt: Attempt,
+  container: Step | Sidecar,
+  name: string,
+  argv: string[],
+  hasCommand: boolean,
+  env: Record<string, string>,
+): Promise<Launch> {
   const { isolation, marker } = attempt.options;
   const base = baseEnv(attempt);
   const whole = { ...base, ...env, [marker.name]: marker.value };
   const cwd = await workingDirectory(attempt.layout, container, isolation.ownPaths, isolation.usesImages);
   if (!isolation.usesImages) {
     if (!argv.length) throw new CannotStart('it has neither script nor command, and without its image there is no entrypoint to run');
-    if (!isolation.ownPaths && !(await findCommand(argv[0]!, whole['PATH'] ?? '', cwd!))) throw new CannotStart(`there is no command ${JSON.stringify(argv[0])} on this machine`);
+    if (!isolation.ownPaths && !(await findCommand(argv[0]!, whole['PATH'] ?? '', cwd!)))
+      throw new CannotStart(`there is no command ${JSON.stringify(argv[0])} on this machine`);
   }
   const containerName = `tidemill-${attempt.run.uid}-${attempt.context.retryCount}-${name}`.toLowerCase();
   const tmp = isolation.kind === 'bubblewrap' ? [{ source: attempt.layout.folders.tmp, target: '/tmp', readOnly: false }] : [];
@@ -186,7 +207,8 @@ async function runBuiltin(attempt: Attempt, step: Step, name: string, argv: stri
       workspaces,
       workingDir,
       result: (result, value) => writeResult(attempt, result, value),
-      log: (text) => void lines.push(Promise.resolve(attempt.options.onLine({ step: name, stream: 'stdout', time: attempt.options.now(), text: attempt.mask.apply(text) }))),
+      log: (text) =>
+        void lines.push(Promise.resolve(attempt.options.onLine({ step: name, stream: 'stdout', time: attempt.options.now(), text: attempt.mask.apply(text) }))),
       signal,
     });
     return attempt.interruption(limit) ?? { kind: 'exited', code };
@@ -205,4 +227,3 @@ async function writeResult(attempt: Attempt, name: string, value: string): Promi
   if (!attempt.layout.task.results?.some((result) => result.name === name)) throw new Error(`the Task declares no result "${name}"`);
   await writeFile(join(attempt.layout.folders.tekton, 'results', name), value);
 }
-

@@ -1,5 +1,6 @@
 // A step that refers to a StepAction becomes the StepAction's own fields, with the params that the step passes to it.
 import { applyStep } from './apply.ts';
+import { checkStepAction } from './check.ts';
 import { InvalidValue, paramReplacements, paramType, replaceInValue } from './params.ts';
 import type { Param, ParamSpec, References, Step, StepAction, Task } from './spec.ts';
 import { type Replacements, spellings, wholeReference } from './substitute.ts';
@@ -24,6 +25,7 @@ export async function resolveStepActions(task: Task, params: Replacements, refer
 }
 
 function resolveStep(step: Step, action: StepAction, taskParams: Replacements): Step {
+  checkStepAction(action, `StepAction "${step.ref?.name}"`);
   const specs = action.params ?? [];
   const given = (step.params ?? []).map((param) => ({ ...param, value: replaceInValue(param.value, taskParams) }));
   checkGiven(step, specs, given);
@@ -34,7 +36,7 @@ function resolveStep(step: Step, action: StepAction, taskParams: Replacements): 
   );
   const by = { ...known, strings: new Map([...known.strings, ...later.flatMap((param) => stepResultNames(param, specs))]) };
   const { description: _description, params: _params, ...fields } = action;
-  const own = applyStep(fields as Step, by);
+  const own = applyStep(fields, by);
   const { ref: _ref, params: _given, ...rest } = step;
   return { ...rest, ...own };
 }
@@ -42,7 +44,8 @@ function resolveStep(step: Step, action: StepAction, taskParams: Replacements): 
 function checkGiven(step: Step, specs: readonly ParamSpec[], given: readonly Param[]): void {
   const declared = new Set(specs.map((spec) => spec.name));
   const extra = given.filter((param) => !declared.has(param.name));
-  if (extra.length) throw new InvalidValue(`step "${step.name ?? ''}" passes params that its StepAction does not declare: ${extra.map((p) => p.name).join(', ')}`);
+  if (extra.length)
+    throw new InvalidValue(`step "${step.name ?? ''}" passes params that its StepAction does not declare: ${extra.map((p) => p.name).join(', ')}`);
   const missing = specs.filter((spec) => spec.default === undefined && !given.some((param) => param.name === spec.name));
   if (missing.length) throw new InvalidValue(`step "${step.name ?? ''}" passes no value for its StepAction's params ${missing.map((p) => p.name).join(', ')}`);
 }

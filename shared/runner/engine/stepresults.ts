@@ -24,7 +24,7 @@ async function lookupFor(texts: readonly string[], stepsFolder: string): Promise
       values.set(key, value);
     }
   }
-  return ([whole, step, result, index, key]) => part(values.get(`${step}\0${result}`)!, index, key, whole!);
+  return ([whole, step, result, index, key]) => part(values.get(`${step}\0${result}`)!, index, key, whole);
 }
 
 function part(value: ParamValue, index: string | undefined, key: string | undefined, whole: string): string | readonly string[] {
@@ -40,8 +40,8 @@ function fail(whole: string, why: string): never {
 
 function inText(text: string, lookup: Lookup): string {
   return text.replace(REFERENCE, (...match) => {
-    const value = lookup(match as unknown as RegExpMatchArray);
-    return typeof value === 'string' ? value : fail(match[0] as string, 'is an array, which must stand alone in its argument');
+    const value = lookup(match);
+    return typeof value === 'string' ? value : fail(match[0], 'is an array, which must stand alone in its argument');
   });
 }
 

@@ -44,7 +44,9 @@ export function contextReplacements(context: RunContext): Replacements {
 export function placeReplacements(task: Task, bindings: readonly WorkspaceBinding[], places: Places): Replacements[] {
   const results = new Map<string, string>();
   for (const { name } of task.results ?? []) for (const spelling of spellings('results', name)) results.set(`${spelling}.path`, `${places.results}/${name}`);
-  const exitCodes = new Map(task.steps.map((step, index) => [`steps.step-${stepName(step, index)}.exitCode.path`, `${places.steps}/step-${stepName(step, index)}/exitCode`]));
+  const exitCodes = new Map(
+    task.steps.map((step, index) => [`steps.step-${stepName(step, index)}.exitCode.path`, `${places.steps}/step-${stepName(step, index)}/exitCode`]),
+  );
   const workspaces = new Map<string, string>();
   for (const { name, mountPath, bound, claim } of declared(task, bindings)) {
     workspaces.set(`workspaces.${name}.bound`, String(bound));

@@ -25,7 +25,13 @@ export function bubblewrap(options: BubblewrapOptions): Isolation {
     launch(contained: Contained) {
       system ??= systemArguments(options);
       const [command = '', ...rest] = [...(contained.command ?? []), ...contained.args];
-      const args = [...system, ...contained.mounts.toSorted(byDepth).flatMap(bind), ...environment(contained.env), '--chdir', contained.workingDir ?? '/workspace'];
+      const args = [
+        ...system,
+        ...contained.mounts.toSorted(byDepth).flatMap(bind),
+        ...environment(contained.env),
+        '--chdir',
+        contained.workingDir ?? '/workspace',
+      ];
       // Arguments go through a descriptor: the environment holds secrets, and a process list is no place for them.
       return { file: options.file, args: ['--args', '3', '--', command, ...rest], env: {}, cwd: '/', descriptor: args.map((arg) => `${arg}\0`).join('') };
     },
@@ -47,7 +53,19 @@ function environment(env: Record<string, string>): string[] {
 }
 
 function systemArguments({ path, home }: BubblewrapOptions): string[] {
-  const args = ['--die-with-parent', '--unshare-user-try', '--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'step', '--proc', '/proc', '--dev', '/dev'];
+  const args = [
+    '--die-with-parent',
+    '--unshare-user-try',
+    '--unshare-pid',
+    '--unshare-ipc',
+    '--unshare-uts',
+    '--hostname',
+    'step',
+    '--proc',
+    '/proc',
+    '--dev',
+    '/dev',
+  ];
   for (const name of SYSTEM) args.push(...systemFolder(`/${name}`));
   args.push(...resolver());
   for (const folder of programFolders(path, home)) args.push('--ro-bind', folder, folder);

@@ -4,7 +4,8 @@ import { execFile } from 'node:child_process';
 import type { Contained, Isolation, Mount } from './isolation.ts';
 
 /** Names that would change what the client itself does: their values stand in the argument list, as they are no secrets. */
-const CLIENT_NAME = /^(?:PATH|HOME|TMPDIR|PWD|LD_.*|DYLD_.*|DOCKER_.*|CONTAINER.*|PODMAN_.*|BUILDAH_.*|XDG_.*|REGISTRY_AUTH_FILE|GODEBUG|(?:https?|all|no)_proxy|(?:HTTPS?|ALL|NO)_PROXY)$/;
+const CLIENT_NAME =
+  /^(?:PATH|HOME|TMPDIR|PWD|LD_.*|DYLD_.*|DOCKER_.*|CONTAINER.*|PODMAN_.*|BUILDAH_.*|XDG_.*|REGISTRY_AUTH_FILE|GODEBUG|(?:https?|all|no)_proxy|(?:HTTPS?|ALL|NO)_PROXY)$/;
 
 export function containers(kind: 'podman' | 'docker', file: string, env: NodeJS.ProcessEnv): Isolation {
   const own = clientEnv(env);

@@ -42,7 +42,10 @@ async function attempt(kind: IsolationKind, env: NodeJS.ProcessEnv, why: string)
   if (!file) return `${kind} is not installed`;
   const [args, make] =
     kind === 'bubblewrap'
-      ? ([['--ro-bind', '/', '/', '--unshare-user-try', '--unshare-pid', '--proc', '/proc', '--dev', '/dev', '/bin/sh', '-c', 'exit 0'], () => bubblewrap({ file, path, home: homedir() })] as const)
+      ? ([
+          ['--ro-bind', '/', '/', '--unshare-user-try', '--unshare-pid', '--proc', '/proc', '--dev', '/dev', '/bin/sh', '-c', 'exit 0'],
+          () => bubblewrap({ file, path, home: homedir() }),
+        ] as const)
       : ([['info'], () => containers(kind, file, env)] as const);
   const failure = await fails(file, [...args], env);
   return failure === undefined ? make() : `${kind} does not work: ${failure}`;
@@ -53,7 +56,11 @@ function fails(file: string, args: string[], env: NodeJS.ProcessEnv): Promise<st
     execFile(file, args, { env, timeout: PATIENCE, killSignal: 'SIGKILL', maxBuffer: 1 << 20 }, (error, _stdout, stderr) => {
       if (!error) return resolve(undefined);
       const lines = stderr.trim().split('\n');
-      resolve(error.killed ? `no answer in ${PATIENCE / 1000} s` : (lines.findLast((line) => /error|cannot|denied|fail/i.test(line)) ?? lines.at(-1) ?? error.message).trim());
+      resolve(
+        error.killed
+          ? `no answer in ${PATIENCE / 1000} s`
+          : (lines.findLast((line) => /error|cannot|denied|fail/i.test(line)) ?? lines.at(-1) ?? error.message).trim(),
+      );
     });
   });
 }

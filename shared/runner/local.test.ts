@@ -1,0 +1,23 @@
+// The local runner against the Runner contract, once with plain processes and once in bubblewrap.
+import { execFileSync } from 'node:child_process';
+import { describe, expect, test } from 'vitest';
+import { runnerContract } from '../../test/contracts/runner.ts';
+import { openLocalRunner } from './testing.ts';
+
+runnerContract('local, plain processes', () => openLocalRunner({ isolation: 'none' }));
+
+const hasBubblewrap = works('bwrap', ['--ro-bind', '/', '/', 'true']);
+if (hasBubblewrap) runnerContract('local, bubblewrap', () => openLocalRunner({ isolation: 'bubblewrap' }));
+
+describe('bubblewrap', () => {
+  test.runIf(process.env['CI'])('is there in CI', () => expect(hasBubblewrap).toBe(true));
+});
+
+function works(file: string, args: string[]): boolean {
+  try {
+    execFileSync(file, args, { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false; // not installed, or not allowed here
+  }
+}
