@@ -56,54 +56,65 @@ export function createWriter(sql: DatabaseSync, path: string): Writer {
 
   /** Runs as many as the budget allows in one transaction. Returns those, each with its value or error. */
   const runBatch = (): Job[] => {
-    const taken = { count: 0 };
+    let taken = 0;
     try {
       begin.run();
-      if (!runTogether(taken)) runApart(queue.slice(0, taken.count));
-      if (sql.isTransaction) commit.run();
+      taken = runTogether();
+      if (queue[taken - 1]?.failed) {
+        // Its error is seen again when the same writes are run apart, each undone by itself.
+        if (sql.isTransaction) rollback.run();
+        begin.run();
+        taken = runApart(taken);
+      }
+      commit.run();
     } catch (error) {
-      taken.count ||= queue.length;
-      failAll(queue.slice(0, taken.count), error);
+      taken ||= queue.length;
+      failAll(queue.slice(0, taken), error);
     }
     stats.transactions++;
-    stats.writes += taken.count;
-    const batch = queue.slice(0, taken.count);
-    queue = taken.count === queue.length ? [] : queue.slice(taken.count);
+    stats.writes += taken;
+    const batch = queue.slice(0, taken);
+    queue = taken === queue.length ? [] : queue.slice(taken);
     return batch;
   };
 
-  /** The fast way, without savepoints. False: one of them threw, and the transaction was begun anew. */
-  const runTogether = (taken: { count: number }): boolean => {
+  /** The fast way, without savepoints: up to the first that throws. Returns how many were run. */
+  const runTogether = (): number => {
     const end = performance.now() + BUDGET_MS;
+    let taken = 0;
     do {
-      const job = queue[taken.count++]!;
+      const job = queue[taken++]!;
       try {
         job.value = job.run();
       } catch {
-        // Its error is seen again, and kept, when the same writes are run apart.
-        if (sql.isTransaction) rollback.run();
-        begin.run();
-        return false;
+        job.failed = true;
+        return taken;
       }
-    } while (taken.count < queue.length && performance.now() < end);
-    return true;
+    } while (taken < queue.length && performance.now() < end);
+    return taken;
   };
 
-  /** The careful way: a throw undoes only itself. */
-  const runApart = (jobs: Job[]) => {
-    for (const job of jobs) {
-      save.run();
-      try {
-        job.value = job.run();
-      } catch (error) {
-        // SQLite itself rolls all back on some errors, such as a full disk: then nobody's write was done.
-        if (!sql.isTransaction) throw error;
-        undo.run();
-        job.failed = true;
-        job.error = explain(error, path);
-      }
-      release.run();
+  /** The careful way: a throw undoes only itself. Runs at least so many. */
+  const runApart = (least: number): number => {
+    const end = performance.now() + BUDGET_MS;
+    let taken = 0;
+    while (taken < queue.length && (taken < least || performance.now() < end)) runAlone(queue[taken++]!);
+    return taken;
+  };
+
+  const runAlone = (job: Job) => {
+    save.run();
+    job.failed = false;
+    try {
+      job.value = job.run();
+    } catch (error) {
+      // SQLite itself rolls all back on some errors, such as a full disk: then nobody's write was done.
+      if (!sql.isTransaction) throw error;
+      undo.run();
+      job.failed = true;
+      job.error = explain(error, path);
     }
+    release.run();
   };
 
   const failAll = (jobs: Job[], cause: unknown) => {
@@ -116,9 +127,8 @@ export function createWriter(sql: DatabaseSync, path: string): Writer {
       }
     }
     for (const job of jobs) {
-      if (job.failed) continue;
       job.failed = true;
-      job.error = error;
+      job.error ??= error;
     }
   };
 
