@@ -41,7 +41,7 @@ export function openAdapters({ paths, log, now, slots, instrument = (_name, port
   const { commit } = instrument('commit', { commit: store.commit });
   const secrets = instrument('secrets', createFileSecrets(paths.secrets));
   const storage = instrument('storage', createFsStorage({ directory: paths.storage }));
-  const git = instrument('git', createGit({ directory: paths.git, credentials: credentialReader(objects, secrets) }));
+  const git = instrument('git', createGit({ directory: paths.git, credentials: credentialReader(objects, secrets), allowLocal: true }));
   const builtins = createSteps({ git, storage });
   const local = createLocalRunner({ objects, directory: paths.runner, emit: (event) => broker.publish([event]), builtins, slots, secrets, now, log });
   return {

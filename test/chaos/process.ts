@@ -6,6 +6,7 @@ import type { KillPoint } from './instrument.ts';
 import type { FromServer, ToServer } from './server.ts';
 
 export interface ServerProcess {
+  pid: number;
   port: number;
   webhookSecret: string;
   api<T>(path: string, method?: string, body?: unknown): Promise<T>;
@@ -29,6 +30,7 @@ export async function startProcess(data: string): Promise<ServerProcess> {
     return answered;
   };
   return {
+    pid: child.pid!,
     port: ready.port,
     webhookSecret: ready.webhookSecret,
     api: async <T>(path: string, method = 'GET', body?: unknown) => {

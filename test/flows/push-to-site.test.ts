@@ -102,7 +102,7 @@ describe('a push becomes a released site', () => {
     const { machine, repository } = await setup({ 'index.html': 'x', '.tidemill.yaml': 'site:\n  fallback: nowhere\n' });
     const execution = await finished(machine, repository.git('rev-parse', 'HEAD'));
     expect(execution.phase).toBe('Failed');
-    expect(execution.message).toMatch(/line 2/i);
+    expect(execution.message).toMatch(/\.tidemill\.yaml:2:13: /);
   });
 
   test('a build that fails leaves the live version, and says which step failed', async () => {
