@@ -1,8 +1,9 @@
 // Writes what is generated from the graph and the schemas (npm run generate), or says what is out of date (npm run check).
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { argv, stdout } from 'node:process';
 import { diagram } from './diagram.ts';
+import { planFileSchema } from './schemas.ts';
 import { cycleList, eventTable, functionTable } from './table.ts';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -17,6 +18,7 @@ const generated: Record<string, (current: string) => string> = {
       ['events', eventTable()],
       ['cycles', cycleList()],
     ].reduce((page, [name, body]) => between(page, name ?? '', body ?? ''), text),
+  'docs/schemas/tidemill.schema.json': planFileSchema,
 };
 
 export const generatedFiles = Object.keys(generated);
@@ -34,10 +36,14 @@ export function between(page: string, name: string, body: string): string {
   return `${page.slice(0, begin.index + begin[0].length)}\n\n${body}\n\n${page.slice(end)}`;
 }
 
+function contentOf(path: string): string {
+  return existsSync(path) ? readFileSync(path, 'utf8') : '';
+}
+
 /** A sentence for each generated file that is not what the graph and the schemas make of it. */
 export function drift(root = ROOT): string[] {
   return Object.entries(generated).flatMap(([file, make]) => {
-    const current = readFileSync(join(root, file), 'utf8');
+    const current = contentOf(join(root, file));
     return make(current) === current ? [] : [`${file} is out of date: run npm run generate`];
   });
 }
@@ -45,9 +51,10 @@ export function drift(root = ROOT): string[] {
 /** Writes every generated file that is out of date; gives their paths. */
 export function generate(root = ROOT): string[] {
   return Object.entries(generated).flatMap(([file, make]) => {
-    const current = readFileSync(join(root, file), 'utf8');
+    const current = contentOf(join(root, file));
     const next = make(current);
     if (next === current) return [];
+    mkdirSync(dirname(join(root, file)), { recursive: true });
     writeFileSync(join(root, file), next);
     return [file];
   });

@@ -109,7 +109,7 @@ function declaredAtRoot(text: string | undefined): string | undefined {
 }
 
 function buildTask(build: Build, commands: Commands, directory: string, output: string | undefined, source: Source): TaskSpec {
-  const env = Object.entries({ CI: 'true', ...build.env }).map(([name, value]) => ({ name, value }));
+  const env = Object.entries({ CI: 'true', TIDEMILL_COMMIT: source.sha, ...build.env }).map(([name, value]) => ({ name, value }));
   const script = (name: string, folder: string, command: string): TektonStep => ({
     name,
     image: NODE_IMAGE,

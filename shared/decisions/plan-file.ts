@@ -6,7 +6,8 @@ import { buildSpec, siteSpec } from '../objects/project.ts';
 
 export const PLAN_FILE = '.tidemill.yaml';
 
-const planFile = z.strictObject({
+/** Its schema; docs/schemas holds it as JSON Schema, for editors. */
+export const planFile = z.strictObject({
   build: buildSpec.optional(),
   site: siteSpec.optional(),
   stages: stages.optional(),

@@ -90,6 +90,7 @@ describe('what a repository without a plan is built with', () => {
     expect(build!.workingDir).toBe('$(workspaces.source.path)/apps/web');
     expect(build!.env).toEqual([
       { name: 'CI', value: 'true' },
+      { name: 'TIDEMILL_COMMIT', value: SHA },
       { name: 'BASE', value: '/x' },
     ]);
     expect(JSON.parse(output!.args![1]!)).toEqual({ directory: 'apps/web' });
@@ -212,6 +213,7 @@ describe('.tidemill.yaml', () => {
     const [, , build, output] = task(result).steps;
     expect(build!.env).toEqual([
       { name: 'CI', value: 'true' },
+      { name: 'TIDEMILL_COMMIT', value: SHA },
       { name: 'A', value: '1' },
       { name: 'B', value: '2' },
     ]);

@@ -6,26 +6,22 @@ import { stages } from './pipeline.ts';
 
 /** How a front end without stages of its own is built. Each absent field is found out from the repository. */
 export const buildSpec = z.strictObject({
-  /** Folder of the front end in its repository. */
-  directory: relativePath.optional(),
-  /** Shell command that installs what the build needs; the empty string for none. */
-  install: z.string().max(4096).optional(),
-  /** Shell command that builds; the empty string for none. */
-  build: z.string().max(4096).optional(),
-  /** Folder, below `directory`, that the build leaves the site in. */
-  output: relativePath.optional(),
-  env: z.record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(32_768)).optional(),
-  timeout: duration.optional(),
+  directory: relativePath.optional().describe('Folder of the front end in its repository.'),
+  install: z.string().max(4096).optional().describe('Shell command that installs what the build needs; the empty string for none.'),
+  build: z.string().max(4096).optional().describe('Shell command that builds; the empty string for none.'),
+  output: relativePath.optional().describe('Folder, below `directory`, that the build leaves the site in.'),
+  env: z
+    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(32_768))
+    .optional()
+    .describe('Environment of install and build.'),
+  timeout: duration.optional().describe('How long it may take, such as 10m.'),
 });
 
 /** How the released files are served. */
 export const siteSpec = z.strictObject({
-  /** "404": 404.html where there is one. "spa": index.html answers every path that is no file. */
-  fallback: z.enum(['404', 'spa']).optional(),
-  /** /about answers with about.html or about/index.html. Default true. */
-  cleanUrls: z.boolean().optional(),
-  /** So many earlier versions go on having their assets served. Default 5. */
-  keepVersions: z.int().min(0).max(100).optional(),
+  fallback: z.enum(['404', 'spa']).optional().describe('"404": 404.html where there is one. "spa": index.html answers every path that is no file.'),
+  cleanUrls: z.boolean().optional().describe('/about answers with about.html or about/index.html. Default true.'),
+  keepVersions: z.int().min(0).max(100).optional().describe('So many earlier versions go on having their assets served. Default 5.'),
 });
 
 /** What happens to a push while an earlier one of its branch is being built. */
@@ -77,6 +73,8 @@ export const projectStatus = z.object({
     })
     .optional(),
   lastPolled: timestamp.optional(),
+  /** Hashes of the refs that were there, and where, when the repository was first looked at: they are no news. */
+  seen: z.array(text(16)).max(5000).optional(),
 });
 
 /** A project's name is the first label of its site's host name; "--" in it would be taken for the preview of a branch. */
