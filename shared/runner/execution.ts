@@ -8,17 +8,17 @@ import { type TaskRunStatus, isDone, succeeded } from '../objects/taskrun.ts';
 import type { Ref } from '../ports/objects.ts';
 import { InvalidTaskRun } from '../ports/runner.ts';
 import { MissingSecret, type Secrets } from '../ports/secrets.ts';
-import { checkIsolation, checkRunSpec, checkTask } from './engine/check.ts';
+import { checkIsolation, checkRunSpec, checkTask } from './task/check.ts';
 import { type EngineRun, type Ending, RUNNER_STEP } from './engine/engine.ts';
 import { runTaskRun, withCondition } from './engine/run.ts';
-import type { References, RunSpec, Task } from './engine/spec.ts';
+import type { References } from './task/spec.ts';
 import { endState, taskRunEvent } from './events.ts';
 import type { Isolation } from './isolation/isolation.ts';
 import type { LocalRunnerOptions } from './local.ts';
-import type { LogStore, LogWriter } from './logs.ts';
+import type { LogStore, LogWriter } from './logs/logs.ts';
 import { MARKER, type ProcessBook, endMarked } from './orphans.ts';
-import { createStatusWriter, removeActiveLabel, writeStatus } from './statuswriter.ts';
-import { taskOf } from './taskof.ts';
+import { createStatusWriter, removeActiveLabel, writeStatus } from './status-writer.ts';
+import { taskOf } from './task/task-of.ts';
 
 /** A run whose packages may be kept from one time to the next names the cache that it shares. */
 export const CACHE_ANNOTATION = 'tidemill.dev/cache';
@@ -121,7 +121,9 @@ async function statusOf(taskRun: Obj<'TaskRun'>, options: ExecutionOptions, cont
       now(),
     );
   } finally {
-    await writer.close().catch((error: Error) => options.log.warn({ taskRun: metadata.name, error: error.message }, 'the log could not be written'));
+    await writer
+      .close()
+      .catch((error: unknown) => options.log.warn({ taskRun: metadata.name, error: (error as Error).message }, 'the log could not be written'));
   }
 }
 

@@ -2,7 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, expect, test } from 'vitest';
 import { runnerContract } from '../../test/contracts/runner.ts';
-import { openLocalRunner } from './testing.ts';
+import { openLocalRunner } from '../../test/contracts/runner/local.ts';
 
 runnerContract('local, plain processes', () => openLocalRunner({ isolation: 'none' }));
 

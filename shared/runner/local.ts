@@ -10,17 +10,17 @@ import { AlreadyExists, type Objects, type Ref } from '../ports/objects.ts';
 import type { Runner, TaskRunSink } from '../ports/runner.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import type { Builtins } from './builtin.ts';
-import { checkIsolation, checkRunSpec, checkTask } from './engine/check.ts';
+import { checkIsolation, checkRunSpec, checkTask } from './task/check.ts';
 import { withCondition } from './engine/run.ts';
-import type { References, Task } from './engine/spec.ts';
+import type { References } from './task/spec.ts';
 import { taskRunEvent } from './events.ts';
 import { type Execution, executeTaskRun } from './execution.ts';
 import { detectIsolation } from './isolation/detect.ts';
 import type { Isolation } from './isolation/isolation.ts';
-import { createLogStore } from './logs.ts';
+import { createLogStore } from './logs/logs.ts';
 import { createProcessBook, endOrphans } from './orphans.ts';
-import { changeTaskRun } from './statuswriter.ts';
-import { taskOf } from './taskof.ts';
+import { changeTaskRun } from './status-writer.ts';
+import { taskOf } from './task/task-of.ts';
 
 export interface LocalRunnerOptions {
   objects: Objects;
@@ -114,8 +114,8 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
 
   /** Told for those who watch; the end is what counts, and that is told until it is heard. */
   function tellQueued(taskRun: Obj<'TaskRun'>): void {
-    emit(taskRunEvent(taskRun, 'queued')).catch((error: Error) =>
-      log.warn({ taskRun: taskRun.metadata.name, error: error.message }, 'a queued TaskRun could not be told of'),
+    emit(taskRunEvent(taskRun, 'queued')).catch((error: unknown) =>
+      log.warn({ taskRun: taskRun.metadata.name, error: (error as Error).message }, 'a queued TaskRun could not be told of'),
     );
   }
 

@@ -49,7 +49,7 @@ export function runnerContract(name: string, open: () => Promise<RunnerUnderTest
 
     describe('what a Task comes to', () => {
       for (const each of [...paramCases, ...resultCases, ...stepCases, ...mountCases]) {
-        test.concurrent(each.name, async ({ expect, skip }) => {
+        test.concurrent(`${each.name}`, async ({ expect, skip }) => {
           if (each.ownPaths && !under.ownPaths) skip('plain processes have no paths of their own');
           if (each.signals && !under.signals) skip('the sandbox tells of signals as exit codes');
           await under.provide(each.needs ?? {});
@@ -61,7 +61,7 @@ export function runnerContract(name: string, open: () => Promise<RunnerUnderTest
 
     describe('what is refused by name', () => {
       for (const { name: taskRun, spec, field } of refusedCases) {
-        test(taskRun, async ({ expect }) => {
+        test(`${taskRun}`, async ({ expect }) => {
           const refused = await under.runner.start(newTaskRun(under, `refused-${taskRun}`, spec)).then(
             () => undefined,
             (error: unknown) => error,

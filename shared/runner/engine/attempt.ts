@@ -2,22 +2,22 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepState, TaskRunResult } from '../../objects/taskrun.ts';
-import { textsOf } from './apply.ts';
-import { parseDuration } from './duration.ts';
+import { textsOf } from '../task/apply.ts';
+import { parseDuration } from '../task/duration.ts';
 import { type EngineOptions, type EngineRun, RUNNER_STEP } from './engine.ts';
 import type { EnvOptions } from './env.ts';
 import { makeFolders, makeVolumes } from './folders.ts';
 import type { Layout } from './layout.ts';
 import type { Mask } from './lines.ts';
-import { InvalidValue, checkIndexes } from './params.ts';
+import { InvalidValue, checkIndexes } from '../task/params.ts';
 import type { Running } from './process.ts';
 import { RESULTS_LIMIT, messageSize, readWritten, taskResults, typedResults } from './results.ts';
 import { startSidecars } from './sidecars.ts';
-import { type Task, type WorkspaceBinding, stepName } from './spec.ts';
+import { type Task, type WorkspaceBinding, stepName } from '../task/spec.ts';
 import { type Limit, type StepEnd, preparedStep, runStep } from './step.ts';
-import { Unresolved } from './stepactions.ts';
-import type { Replacements } from './substitute.ts';
-import { type RunContext, declared } from './variables.ts';
+import { Unresolved } from '../task/step-actions.ts';
+import type { Replacements } from '../task/substitute.ts';
+import { type RunContext, declared } from '../task/variables.ts';
 
 export interface Attempt {
   run: EngineRun;

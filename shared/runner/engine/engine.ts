@@ -3,7 +3,7 @@ import type { LogLine } from '../../ports/runner.ts';
 import type { Builtins } from '../builtin.ts';
 import type { Isolation } from '../isolation/isolation.ts';
 import type { ProcessRecord } from './process.ts';
-import type { References, RunSpec, Task } from './spec.ts';
+import type { References, RunSpec, Task } from '../task/spec.ts';
 import type { TaskRunStatus } from '../../objects/taskrun.ts';
 
 export interface EngineRun {

@@ -1,6 +1,6 @@
 // The environment of a step: what its Task names, on top of a clean base. Nothing of the server's own environment leaks in.
-import { InvalidValue } from './params.ts';
-import type { Container, EnvVar, References } from './spec.ts';
+import { InvalidValue } from '../task/params.ts';
+import type { Container, EnvVar, References } from '../task/spec.ts';
 
 /** Names that a step inherits: how to reach the network and which language to speak. Never a secret of the server. */
 const INHERITED =
@@ -30,7 +30,7 @@ export async function declaredEnv(container: Container, options: EnvOptions): Pr
   for (const { prefix = '', secretRef, configMapRef } of container.envFrom ?? []) {
     const ref = secretRef ?? configMapRef;
     const data = secretRef ? await secretData(secretRef.name, options) : configMapRef && (await options.references.configMap(configMapRef.name));
-    if (!data && !ref?.optional) throw new InvalidValue(`envFrom needs the ${secretRef ? 'secret' : 'config map'} "${ref?.name}", which does not exist`);
+    if (!data && !ref?.optional) throw new InvalidValue(`envFrom needs the ${secretRef ? 'secret' : 'config map'} "${ref?.name ?? ''}", which does not exist`);
     for (const [key, value] of Object.entries(data ?? {})) env[`${prefix}${key}`] = value.toString('utf8');
   }
   for (const variable of container.env ?? []) {

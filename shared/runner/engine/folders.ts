@@ -1,10 +1,10 @@
 // The folders of one attempt, and the volumes in them: emptyDir, secret, configMap, claims and given folders.
 import { chmod, mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
 import { dirname, isAbsolute, join, normalize, relative, sep } from 'node:path';
-import { InvalidValue } from './params.ts';
-import type { References, Task, Volume, WorkspaceBinding } from './spec.ts';
-import { stepName } from './spec.ts';
-import { declared, volumeName } from './variables.ts';
+import { InvalidValue } from '../task/params.ts';
+import type { References, Task, Volume, WorkspaceBinding } from '../task/spec.ts';
+import { stepName } from '../task/spec.ts';
+import { declared, volumeName } from '../task/variables.ts';
 
 export interface Folders {
   root: string;

@@ -4,9 +4,9 @@ import { dirname, join, normalize } from 'node:path';
 import type { Mount } from '../isolation/isolation.ts';
 import type { Folders, Volumes } from './folders.ts';
 import { inside } from './folders.ts';
-import { InvalidValue } from './params.ts';
-import type { Container, Step, Task, WorkspaceBinding, WorkspaceUsage } from './spec.ts';
-import { type Places, TEKTON_PLACES, declared } from './variables.ts';
+import { InvalidValue } from '../task/params.ts';
+import type { Container, Step, Task, WorkspaceBinding, WorkspaceUsage } from '../task/spec.ts';
+import { type Places, TEKTON_PLACES, declared } from '../task/variables.ts';
 
 export interface Layout {
   folders: Folders;
@@ -80,12 +80,12 @@ export function onHost(layout: Layout, user: User, path: string): string | undef
 
 /** The folder a step begins in, made where it is below /workspace. Undefined: the image's own. */
 export async function workingDirectory(layout: Layout, user: User, ownPaths: boolean, usesImages: boolean): Promise<string | undefined> {
-  const wanted = user.workingDir;
-  if (!wanted && usesImages) return undefined;
-  const host = onHost(layout, user, wanted || '/workspace');
+  if (!user.workingDir && usesImages) return undefined;
+  const wanted = user.workingDir || '/workspace';
+  const host = onHost(layout, user, wanted);
   if (host) await mkdir(host, { recursive: true });
-  if (!ownPaths) return host ?? wanted!;
-  return normalize((wanted || '/workspace').startsWith('/') ? wanted || '/workspace' : `/workspace/${wanted}`);
+  if (!ownPaths) return host ?? wanted;
+  return normalize(wanted.startsWith('/') ? wanted : `/workspace/${wanted}`);
 }
 
 /** Without mounts of its own, a step gets its volumes as links, where their place is one of the run's own folders. Throws InvalidValue where it is not. */
@@ -97,8 +97,8 @@ export async function linkVolumes(layout: Layout, user: User): Promise<void> {
         `volumeMounts: ${mount.target} cannot be mounted with plain processes, which see this machine's own files there; use bubblewrap, podman or docker`,
       );
     await mkdir(dirname(host), { recursive: true });
-    await symlink(mount.source, host).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'EEXIST') throw error; // another step of the run linked it already
+    await symlink(mount.source, host).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // another step of the run linked it already
     });
   }
 }

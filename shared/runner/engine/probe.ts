@@ -1,7 +1,7 @@
 // Readiness of a sidecar, asked from outside: by HTTP or by a TCP connection.
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Probe } from './spec.ts';
+import type { Probe } from '../task/spec.ts';
 
 /** Resolves when the probe succeeds, or the signal says that nobody waits any more. Throws when it failed too often. */
 export async function untilReady(name: string, probe: Probe, exec: (command: string[]) => Promise<boolean>, signal: AbortSignal): Promise<void> {

@@ -2,8 +2,8 @@
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ParamValue, TaskRunResult } from '../../objects/taskrun.ts';
-import { InvalidValue, typeOf } from './params.ts';
-import type { ResultSpec, Task } from './spec.ts';
+import { InvalidValue, typeOf } from '../task/params.ts';
+import type { ResultSpec, Task } from '../task/spec.ts';
 
 /** All results that one step leaves, as Tekton writes them down, may be this long (a container's termination message). */
 export const RESULTS_LIMIT = 4096;
@@ -27,8 +27,8 @@ export async function readWritten(folder: string, specs: readonly ResultSpec[]):
 }
 
 async function readStart(path: string): Promise<string | undefined> {
-  const file = await open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT' || error.code === 'EISDIR') return undefined;
+  const file = await open(path, 'r').catch((error: unknown) => {
+    if (['ENOENT', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
     throw error;
   });
   if (!file) return undefined;

@@ -2,19 +2,19 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepState, TaskRunStatus } from '../../objects/taskrun.ts';
 import { InvalidTaskRun } from '../../ports/runner.ts';
-import { applyBinding, applyContainer, applySidecar, applyStep, applyVolume } from './apply.ts';
+import { applyBinding, applyContainer, applySidecar, applyStep, applyVolume } from '../task/apply.ts';
 import { type AttemptEnd, removeFolder, runAttempt } from './attempt.ts';
-import { checkIsolation } from './check.ts';
-import { parseDuration, printDuration } from './duration.ts';
+import { checkIsolation } from '../task/check.ts';
+import { parseDuration, printDuration } from '../task/duration.ts';
 import { type EngineOptions, type EngineRun, type Ending, RUNNER_STEP } from './engine.ts';
 import type { EnvOptions } from './env.ts';
 import { type Mask, createMask } from './lines.ts';
-import { InvalidValue, checkParams, paramReplacements } from './params.ts';
+import { InvalidValue, checkParams, paramReplacements } from '../task/params.ts';
 import { checkResults } from './results.ts';
-import type { Task } from './spec.ts';
-import { Unresolved, resolveStepActions } from './stepactions.ts';
-import type { Replacements } from './substitute.ts';
-import { TEKTON_PLACES, contextReplacements, placeReplacements, stepReplacements } from './variables.ts';
+import type { Task } from '../task/spec.ts';
+import { Unresolved, resolveStepActions } from '../task/step-actions.ts';
+import type { Replacements } from '../task/substitute.ts';
+import { TEKTON_PLACES, contextReplacements, placeReplacements, stepReplacements } from '../task/variables.ts';
 
 /** Tekton's default-timeout-minutes. */
 const DEFAULT_TIMEOUT = '1h';
@@ -36,7 +36,7 @@ export async function runTaskRun(run: EngineRun, options: EngineOptions): Promis
         step: RUNNER_STEP,
         stream: 'stderr',
         time: options.now(),
-        text: `attempt ${retriesStatus.length} failed (${condition.reason}); trying again`,
+        text: `attempt ${retriesStatus.length} failed (${condition.reason ?? ''}); trying again`,
       });
       options.onStatus(withCondition({ retriesStatus }, 'Unknown', 'ToBeRetried', condition.message ?? '', options.now()));
       await sleep(0);

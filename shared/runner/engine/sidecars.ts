@@ -1,12 +1,12 @@
 // Sidecars: begun before the steps, ready before the first, ended after the last.
-import { applySidecar } from './apply.ts';
+import { applySidecar } from '../task/apply.ts';
 import type { Attempt } from './attempt.ts';
 import { declaredEnv, expand } from './env.ts';
 import { linkVolumes } from './layout.ts';
 import { createLineSplitter } from './lines.ts';
 import { CannotStart, type Running, start } from './process.ts';
 import { untilReady } from './probe.ts';
-import type { Sidecar } from './spec.ts';
+import type { Sidecar } from '../task/spec.ts';
 import { launchOf, passesFor, scriptCommand } from './step.ts';
 
 interface Started {
@@ -82,7 +82,7 @@ async function ready(attempt: Attempt, sidecar: Sidecar, gone: AbortSignal): Pro
     const running = await start(launch, attempt.options.record, { stdout: () => undefined, stderr: () => undefined });
     return (await running.exited) === 0;
   };
-  await untilReady(sidecar.name, probe, exec, signal).catch((error: Error) => attempt.say(`sidecar-${sidecar.name}`, error.message));
+  await untilReady(sidecar.name, probe, exec, signal).catch((error: unknown) => attempt.say(`sidecar-${sidecar.name}`, (error as Error).message));
 }
 
 async function stopAll({ options }: Attempt, started: readonly Started[]): Promise<void> {

@@ -4,18 +4,18 @@ import { createWriteStream } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { STEP_IMAGE } from '../builtin.ts';
 import { hostPath } from '../isolation/plain.ts';
-import { applyStep } from './apply.ts';
+import { applyStep } from '../task/apply.ts';
 import type { Attempt } from './attempt.ts';
 import { declaredEnv, expand, inheritedEnv } from './env.ts';
 import { linkVolumes, mountsOf, onHost, placesOf, workingDirectory, workspaceMounts } from './layout.ts';
 import { createLineSplitter } from './lines.ts';
-import { mergeTemplate } from './merge.ts';
+import { mergeTemplate } from '../task/merge.ts';
 import { CannotStart, type Launch, type Output, findCommand, start } from './process.ts';
 import { interpreterCommand, writeScript } from './script.ts';
-import { type Container, type Sidecar, type Step, stepName } from './spec.ts';
-import { allows, applyStepResults } from './stepresults.ts';
-import { contextReplacements, placeReplacements, stepReplacements } from './variables.ts';
-import type { Replacements } from './substitute.ts';
+import { type Container, type Sidecar, type Step, stepName } from '../task/spec.ts';
+import { NoSuchResult, allows, applyStepResults } from './step-results.ts';
+import { contextReplacements, placeReplacements, stepReplacements } from '../task/variables.ts';
+import type { Replacements } from '../task/substitute.ts';
 
 /** How a step's own process ended. */
 export type StepEnd = { kind: 'exited'; code: number } | { kind: 'failed-to-start' } | { kind: 'skipped' } | { kind: 'timed-out' } | { kind: 'interrupted' };
@@ -59,7 +59,8 @@ export async function runStep(attempt: Attempt, index: number, begun: () => void
   const scripted = step.script ? await scriptCommand(attempt, step, `script-${index}`, builtin) : undefined;
   const command = scripted ?? step.command;
   const prefix = scripted ?? expanded(step.command);
-  const launching = await applyStepResults({ argv: [...prefix, ...expanded(step.args)], env, when: step.when ?? [] }, stepsFolder).catch((error: Error) => {
+  const launching = await applyStepResults({ argv: [...prefix, ...expanded(step.args)], env, when: step.when ?? [] }, stepsFolder).catch((error: unknown) => {
+    if (!(error instanceof NoSuchResult)) throw error;
     attempt.say(name, `${error.message}; the text is left as it is`);
     return { argv: [...prefix, ...expanded(step.args)], env, when: step.when ?? [] };
   });
@@ -183,7 +184,7 @@ async function streamOf(attempt: Attempt, step: Step, name: string, stream: 'std
     end: async () => {
       await tell(splitter.end());
       if (file) await new Promise<void>((resolve) => file.end(() => resolve()));
-      if (failure) attempt.say(name, `${wanted} could not be written: ${failure.message}`);
+      if (failure) attempt.say(name, `${wanted ?? ''} could not be written: ${failure.message}`);
     },
   };
 }

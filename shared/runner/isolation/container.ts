@@ -75,7 +75,8 @@ function pullPolicy(policy: string | undefined): string {
 
 function securityArguments(context: Record<string, unknown>): string[] {
   const args: string[] = [];
-  if (context['runAsUser'] !== undefined) args.push('--user', [context['runAsUser'], context['runAsGroup']].filter((id) => id !== undefined).join(':'));
+  if (context['runAsUser'] !== undefined)
+    args.push('--user', [context['runAsUser'], context['runAsGroup']].flatMap((id) => (typeof id === 'number' ? [String(id)] : [])).join(':'));
   if (context['privileged'] === true) args.push('--privileged');
   if (context['allowPrivilegeEscalation'] === false) args.push('--security-opt', 'no-new-privileges');
   if (context['readOnlyRootFilesystem'] === true) args.push('--read-only');
@@ -87,9 +88,14 @@ const FACTORS: Record<string, number> = { '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12
 
 function limitArguments(limits: Record<string, unknown>): string[] {
   const args: string[] = [];
-  const cpu = /^(\d+(?:\.\d+)?)(m?)$/.exec(String(limits['cpu'] ?? ''));
+  const cpu = /^(\d+(?:\.\d+)?)(m?)$/.exec(quantity(limits['cpu']));
   if (cpu) args.push('--cpus', String(Number(cpu[1]) / (cpu[2] ? 1000 : 1)));
-  const memory = /^(\d+(?:\.\d+)?)(|k|M|G|T|Ki|Mi|Gi|Ti)$/.exec(String(limits['memory'] ?? ''));
+  const memory = /^(\d+(?:\.\d+)?)(|k|M|G|T|Ki|Mi|Gi|Ti)$/.exec(quantity(limits['memory']));
   if (memory) args.push('--memory', `${Math.floor(Number(memory[1]) * FACTORS[memory[2]!]!)}b`);
   return args;
+}
+
+/** Kubernetes takes quantities as text or as numbers. */
+function quantity(value: unknown): string {
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : '';
 }

@@ -14,7 +14,7 @@ export function differences(expected: RunnerCase, status: TaskRunStatus | undefi
   differ('reason', reason, condition?.reason);
   differ('status', reason === 'Succeeded' ? 'True' : 'False', condition?.status);
   if (expected.message && !condition?.message?.includes(expected.message)) differ('message', expected.message, condition?.message);
-  if (found.length) found.push(`message: ${condition?.message}`, `steps: ${JSON.stringify(status?.steps)}`, `lines: ${JSON.stringify(lines)}`);
+  if (found.length) found.push(`message: ${condition?.message ?? ''}`, `steps: ${JSON.stringify(status?.steps)}`, `lines: ${JSON.stringify(lines)}`);
   if (expected.results) differ('results', expected.results, Object.fromEntries((status?.results ?? []).map((result) => [result.name, result.value])));
   if (expected.steps)
     differ(

@@ -1,6 +1,6 @@
 // The Task that a TaskRun runs here: the one in its own spec, for a server holds no Tasks by name.
-import type { TaskRunSpec, TaskSpec } from '../objects/taskrun.ts';
-import { InvalidTaskRun } from '../ports/runner.ts';
+import type { TaskRunSpec, TaskSpec } from '../../objects/taskrun.ts';
+import { InvalidTaskRun } from '../../ports/runner.ts';
 
 /** Throws InvalidTaskRun. */
 export function taskOf(spec: TaskRunSpec): TaskSpec {

@@ -25,7 +25,7 @@ export function checkVariables(task: Task, where: string, given: readonly Param[
       checkParamNames(text, params, at);
     }
     checkArrays(step, arrays, at);
-    for (const [whole, own, ...spelled] of (step.script ?? '').matchAll(RESULT)) {
+    for (const [whole = '', own, ...spelled] of (step.script ?? '').matchAll(RESULT)) {
       const name = spelled.find((each) => each !== undefined)!;
       const known = own ? (step.results ?? []).some((result) => result.name === name) : names.has(name);
       if (!known) throw new InvalidTaskRun(`${at}.script: ${whole} names a result that is not declared`);
@@ -41,11 +41,11 @@ export function checkVariables(task: Task, where: string, given: readonly Param[
 }
 
 function checkContext(text: string, at: string): void {
-  for (const [whole, family, ...spelled] of text.matchAll(CONTEXT)) {
+  for (const [whole, family = '', ...spelled] of text.matchAll(CONTEXT)) {
     const name = spelled.find((each) => each !== undefined)!;
-    if (!KNOWN[family!]!.includes(name))
+    if (!KNOWN[family]!.includes(name))
       throw new InvalidTaskRun(
-        `${at}: ${whole} is no variable of Tekton's; there are ${KNOWN[family!]!.map((each) => `$(context.${family}.${each})`).join(', ')}`,
+        `${at}: ${whole} is no variable of Tekton's; there are ${KNOWN[family]!.map((each) => `$(context.${family}.${each})`).join(', ')}`,
       );
   }
 }

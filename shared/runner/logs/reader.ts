@@ -1,6 +1,6 @@
 // Reads a log from its file, from any line on, and waits for more while there may be more.
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import type { LogLine } from '../ports/runner.ts';
+import type { LogLine } from '../../ports/runner.ts';
 
 const CHUNK = 1 << 16;
 
@@ -77,8 +77,8 @@ async function* linesFrom(file: FileHandle, from: Position, moved: (to: Position
 }
 
 async function openIfThere(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'r').catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return undefined;
+  return open(path, 'r').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   });
 }

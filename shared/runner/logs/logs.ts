@@ -1,10 +1,10 @@
 // Logs of TaskRuns: a file of JSON lines each, written behind a small buffer, kept to its latest part, and followed while it grows.
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { LogLine } from '../ports/runner.ts';
-import type { Ref } from '../ports/objects.ts';
-import { RUNNER_STEP } from './engine/engine.ts';
-import { type LogWatch, readLog } from './logreader.ts';
+import type { LogLine } from '../../ports/runner.ts';
+import type { Ref } from '../../ports/objects.ts';
+import { RUNNER_STEP } from '../engine/engine.ts';
+import { type LogWatch, readLog } from './reader.ts';
 
 /** What waits to be written; past it, whoever writes lines waits. Characters. */
 const BUFFER_LIMIT = 1 << 20;
@@ -78,8 +78,8 @@ async function createWriter(path: string, limit: number, changed: () => void): P
   };
   const write = () =>
     (writing ??= flush()
-      .catch((error: Error) => {
-        failure ??= error; // told by close(): the run itself goes on without its log
+      .catch((error: unknown) => {
+        failure ??= error as Error; // told by close(): the run itself goes on without its log
         waiting = [];
         held = 0;
       })

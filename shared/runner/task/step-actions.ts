@@ -25,7 +25,7 @@ export async function resolveStepActions(task: Task, params: Replacements, refer
 }
 
 function resolveStep(step: Step, action: StepAction, taskParams: Replacements): Step {
-  checkStepAction(action, `StepAction "${step.ref?.name}"`);
+  checkStepAction(action, `StepAction "${step.ref?.name ?? ''}"`);
   const specs = action.params ?? [];
   const given = (step.params ?? []).map((param) => ({ ...param, value: replaceInValue(param.value, taskParams) }));
   checkGiven(step, specs, given);

@@ -6,7 +6,7 @@ import { parseDuration } from './duration.ts';
 import { type Fields, NEEDS_IMAGES, SPEC, STEP_ACTION, TASK } from './fields.ts';
 import { paramType } from './params.ts';
 import type { Param, ResultSpec, RunSpec, Step, StepAction, Task } from './spec.ts';
-import { checkVariables } from './variablecheck.ts';
+import { checkVariables } from './variable-check.ts';
 
 /** Throws InvalidTaskRun naming the first field that is wrong, unknown or not supported. */
 export function checkRunSpec(spec: unknown): asserts spec is RunSpec {

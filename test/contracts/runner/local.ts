@@ -2,13 +2,13 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { RunnerUnderTest } from '../../test/contracts/runner.ts';
-import type { TidemillEvent } from '../events/event.ts';
-import { createFileSecrets } from '../host/file-secrets.ts';
-import type { Secrets } from '../ports/secrets.ts';
-import { openStore } from '../store/store.ts';
-import type { StepAction } from './engine/spec.ts';
-import { type LocalRunner, type LocalRunnerOptions, createLocalRunner } from './local.ts';
+import type { RunnerUnderTest } from '../runner.ts';
+import type { TidemillEvent } from '../../../shared/events/event.ts';
+import { createFileSecrets } from '../../../shared/host/file-secrets.ts';
+import type { Secrets } from '../../../shared/ports/secrets.ts';
+import { openStore } from '../../../shared/store/store.ts';
+import type { StepAction } from '../../../shared/runner/task/spec.ts';
+import { type LocalRunner, type LocalRunnerOptions, createLocalRunner } from '../../../shared/runner/local.ts';
 
 export interface LocalRunnerUnderTest extends RunnerUnderTest {
   runner: LocalRunner;

@@ -1,7 +1,7 @@
 // $(steps.<name>.results.<result>…) in command, args, env and when: replaced when the step begins, from what earlier steps wrote.
 import type { ParamValue } from '../../objects/taskrun.ts';
 import { stepResult } from './results.ts';
-import type { When } from './spec.ts';
+import type { When } from '../task/spec.ts';
 
 const REFERENCE = /\$\(steps\.([a-z0-9][a-z0-9-]*)\.results\.([\w-]+)(?:\[(\*|\d+)\]|\.([\w-]+))?\)/g;
 
@@ -16,15 +16,15 @@ type Lookup = (reference: RegExpExecArray | RegExpMatchArray) => string | readon
 async function lookupFor(texts: readonly string[], stepsFolder: string): Promise<Lookup> {
   const values = new Map<string, ParamValue>();
   for (const text of texts) {
-    for (const [whole, step, result] of text.matchAll(REFERENCE)) {
+    for (const [whole, step = '', result = ''] of text.matchAll(REFERENCE)) {
       const key = `${step}\0${result}`;
       if (values.has(key)) continue;
-      const value = await stepResult(stepsFolder, step!, result!);
+      const value = await stepResult(stepsFolder, step, result);
       if (value === undefined) throw new NoSuchResult(`${whole} cannot be replaced: step "${step}" wrote no result "${result}"`);
       values.set(key, value);
     }
   }
-  return ([whole, step, result, index, key]) => part(values.get(`${step}\0${result}`)!, index, key, whole);
+  return ([whole, step = '', result = '', index, key]) => part(values.get(`${step}\0${result}`)!, index, key, whole);
 }
 
 function part(value: ParamValue, index: string | undefined, key: string | undefined, whole: string): string | readonly string[] {
