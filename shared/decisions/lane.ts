@@ -52,7 +52,7 @@ export function enterLane(lane: Lane, execution: string, policy: LanePolicy, mov
 
   const outdated = behind ?? (move && whyOutdated(lane, move));
   const entry: LaneEntry = { execution, number: lane.last + 1, ...(outdated && { outdated }) };
-  const entered = admit({ ...lane, ...policy, ...(move && !outdated ? newHead(move) : {}), ...(move && { recent: remember(lane, move) }), last: entry.number, waiting: [...lane.waiting, entry] });
+  const entered = admit({ ...lane, ...policy, ...(move && !outdated ? newHead(lane, move) : {}), ...(move && { recent: remember(lane, move) }), last: entry.number, waiting: [...lane.waiting, entry] });
   return { lane: entered, number: entry.number, superseded: replacedBy(entered, entry, policy), ...(outdated && { outdated }) };
 }
 
@@ -93,8 +93,11 @@ export function whyBehind(lane: Lane, sha: string, before: string | undefined): 
   return lane.head === sha ? undefined : `the branch is at ${lane.head.slice(0, 12)}, and this runs an earlier commit again`;
 }
 
-function newHead(move: HeadMove): Partial<Lane> {
-  return { head: move.after, headPushedAt: move.pushedAt };
+/** The time that is known of the head never goes back: an earlier push of the same commit would let what came between them in. */
+function newHead(lane: Lane, { after, pushedAt }: HeadMove): Partial<Lane> {
+  const known = lane.headPushedAt;
+  if (!pushedAt) return { head: after, headPushedAt: after === lane.head ? known : undefined };
+  return { head: after, headPushedAt: known && Date.parse(known) > Date.parse(pushedAt) ? known : pushedAt };
 }
 
 function remember(lane: Lane, move: HeadMove): Lane['recent'] {
