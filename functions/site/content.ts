@@ -103,8 +103,9 @@ function brotliOptions(size: number) {
 async function readBlob(storage: Storage, file: IndexedFile): Promise<Buffer> {
   const stored = await storage.getBlob(file.digest);
   if (!stored) throw new Error(`The blob ${file.digest} of ${file.path} is not in the storage`);
+  // A small blob comes with all its bytes there.
+  if (stored.size > 0 && stored.body.readableLength === stored.size) return stored.body.read() as Buffer;
   const chunks: Buffer[] = [];
   for await (const chunk of stored.body) chunks.push(chunk as Buffer);
-  const [first] = chunks;
-  return chunks.length === 1 && first ? first : Buffer.concat(chunks);
+  return Buffer.concat(chunks);
 }

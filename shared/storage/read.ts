@@ -1,7 +1,6 @@
 // Reads stored files: whole or a range of bytes; blobs are checked against their digest as they stream.
-import { constants } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { closeSync, constants, createReadStream, fstatSync, open, read } from 'node:fs';
 import { Readable, Transform, pipeline } from 'node:stream';
 import { type Digest, DigestMismatch } from '../ports/storage.ts';
 import { digestOf } from './write.ts';
@@ -21,23 +20,26 @@ export interface Stored {
 const SMALL_BYTES = 256 * 1024;
 const CHUNK_BYTES = 256 * 1024;
 
-/** Undefined: no file of this path. Nothing else than a regular file is ever read, and a pipe does not block. */
-async function openFile(path: string): Promise<{ file: FileHandle; size: number } | undefined> {
-  let file: FileHandle;
+/**
+ * Undefined: no file of this path. Nothing else than a regular file is ever read, and a pipe does not block.
+ * Descriptors rather than file handles: what is known of an open file, and closing it, is no work for the thread pool.
+ */
+async function openFile(path: string): Promise<{ fd: number; size: number } | undefined> {
+  let fd: number;
   try {
-    file = await open(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
+    fd = await openDescriptor(path, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
   } catch (error) {
     if (isAbsent(error)) return undefined;
     throw error;
   }
   try {
-    const info = await file.stat();
-    if (info.isFile()) return { file, size: info.size };
+    const info = fstatSync(fd);
+    if (info.isFile()) return { fd, size: info.size };
   } catch (error) {
-    await file.close();
+    closeSync(fd);
     throw error;
   }
-  await file.close();
+  closeSync(fd);
   return undefined;
 }
 
@@ -49,46 +51,61 @@ export function isAbsent(error: unknown): boolean {
 export async function readPath(path: string, range?: Range): Promise<Stored | undefined> {
   const opened = await openFile(path);
   if (!opened) return undefined;
-  return { body: streamOf(opened.file, opened.size, range), size: opened.size };
+  return { body: streamOf(opened.fd, opened.size, range), size: opened.size };
 }
 
 /** `onRot` is told when the bytes are not those of the digest, before the reader gets the error. */
 export async function readBlob(path: string, digest: Digest, range: Range | undefined, onRot: () => void): Promise<Stored | undefined> {
   const opened = await openFile(path);
   if (!opened) return undefined;
-  const { file, size } = opened;
-  if (range) return { body: streamOf(file, size, range), size };
-  if (size <= SMALL_BYTES) return { body: await checkedSmall(file, size, digest, onRot), size };
+  const { fd, size } = opened;
+  if (range) return { body: streamOf(fd, size, range), size };
+  if (size <= SMALL_BYTES) return { body: await checkedSmall(fd, size, digest, onRot), size };
   const body = checker(digest, onRot);
   // The reader hears of an error from `body` itself.
-  pipeline(streamOf(file, size), body, () => undefined);
+  pipeline(streamOf(fd, size), body, () => undefined);
   return { body, size };
 }
 
-function streamOf(file: FileHandle, size: number, range?: Range): Readable {
+function streamOf(fd: number, size: number, range?: Range): Readable {
   const start = range ? Math.max(0, range.start) : 0;
   const end = Math.min(range?.end ?? size - 1, size - 1);
-  if (start <= end) return file.createReadStream({ start, end, highWaterMark: CHUNK_BYTES });
-  void file.close();
-  return Readable.from([]);
+  if (start <= end) return createReadStream('', { fd, start, end, highWaterMark: CHUNK_BYTES });
+  closeSync(fd);
+  return wholeBody(Buffer.alloc(0));
 }
 
-async function checkedSmall(file: FileHandle, size: number, digest: Digest, onRot: () => void): Promise<Readable> {
-  const bytes = Buffer.allocUnsafe(size);
+async function checkedSmall(fd: number, size: number, digest: Digest, onRot: () => void): Promise<Readable> {
+  const bytes = Buffer.allocUnsafeSlow(size);
   let done = 0;
   try {
-    for (let read = -1; read !== 0 && done < size; done += read) read = (await file.read(bytes, done, size - done, done)).bytesRead;
+    for (let read = -1; read !== 0 && done < size; done += read) read = await readDescriptor(fd, bytes, done);
   } finally {
-    await file.close();
+    closeSync(fd);
   }
   const actual = digestOf(bytes.subarray(0, done));
-  if (actual === digest) return Readable.from(size === 0 ? [] : [bytes]);
+  if (actual === digest) return wholeBody(bytes);
   onRot();
-  return new Readable({
-    read() {
-      this.destroy(new DigestMismatch(`The blob ${digest}`, digest, actual));
-    },
-  });
+  const body = new Readable({ read() {} });
+  body.destroy(new DigestMismatch(`The blob ${digest}`, digest, actual));
+  body.on('error', () => undefined); // told again to whoever reads it
+  return body;
+}
+
+/** A body that is all there: whoever wants it whole can take it with one `read()`. */
+function wholeBody(bytes: Buffer): Readable {
+  const body = new Readable({ read() {} });
+  if (bytes.length > 0) body.push(bytes);
+  body.push(null);
+  return body;
+}
+
+function openDescriptor(path: string, flags: number): Promise<number> {
+  return new Promise((resolve, reject) => open(path, flags, (error, fd) => (error ? reject(error) : resolve(fd))));
+}
+
+function readDescriptor(fd: number, into: Buffer, at: number): Promise<number> {
+  return new Promise((resolve, reject) => read(fd, into, at, into.length - at, at, (error, bytes) => (error ? reject(error) : resolve(bytes))));
 }
 
 /** Passes bytes on and keeps the last piece back until the digest of all is known: a reader who counts bytes never gets all of a rotten blob. */

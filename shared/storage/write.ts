@@ -1,5 +1,5 @@
 // Bytes into a new file, with their digest taken on the way and synced at the end; nothing is left of a failed write.
-import { createHash } from 'node:crypto';
+import { createHash, hash } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import type { Digest } from '../ports/storage.ts';
 import type { Temp } from './temp.ts';
@@ -15,7 +15,7 @@ export interface Written {
 const GATHER_BYTES = 256 * 1024;
 
 export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
+  return `sha256:${hash('sha256', bytes, 'hex')}`;
 }
 
 /** Writes a new temporary file. Throws what the body throws, or what the disk says. */
