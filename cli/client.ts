@@ -9,7 +9,7 @@ import type { RequestedExecution } from '../functions/api/executions.ts';
 import type { CreatedHook, HookView } from '../functions/api/hooks.ts';
 import type { DeletedProject } from '../functions/api/project-delete.ts';
 import type { ProjectView } from '../functions/api/project-view.ts';
-import type { CreateProject } from '../functions/api/projects.ts';
+import type { CreatedProject, CreateProject } from '../functions/api/projects.ts';
 import type { PushView } from '../functions/api/pushes.ts';
 import type { ReleaseView } from '../functions/api/release-view.ts';
 import type { ReleaseOutcome } from '../functions/api/releases.ts';
@@ -38,7 +38,7 @@ export function createClient(server: Server) {
     server,
     projects: (query: Query = {}) => get<Listed<ProjectView>>('/projects', query),
     project: (name: string) => get<ProjectView>(at('projects', name)),
-    addProject: (project: CreateProject) => send<ProjectView>('POST', '/projects', project),
+    addProject: (project: CreateProject) => send<CreatedProject>('POST', '/projects', project),
     changeProject: (name: string, change: Record<string, unknown>) => send<ProjectView>('PATCH', at('projects', name), change),
     removeProject: (name: string) => send<DeletedProject>('DELETE', at('projects', name)),
     watchProject: (name: string, signal: AbortSignal, execution?: string) =>

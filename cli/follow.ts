@@ -25,10 +25,10 @@ const RELEASE_WAIT_MS = 20_000;
 const RUN_WAIT_MS = 30_000;
 
 /** Follows on stderr until the run has ended, or Ctrl-C. */
-export async function follow(cli: Cli, client: Client, project: ProjectView, execution: string): Promise<Following> {
+export async function follow(cli: Cli, client: Client, project: ProjectView, execution?: string): Promise<Following> {
   const progress = createProgress(cli.io.stderr, cli.noteStyle);
   try {
-    return await followRun(client, { project, execution, progress, signal: cli.interruption() });
+    return await followRun(client, { project, ...(execution !== undefined && { execution }), progress, signal: cli.interruption() });
   } finally {
     progress.end();
   }

@@ -6,10 +6,10 @@ import { duration } from './format.ts';
 import { plain, type Style } from './io.ts';
 
 /** Says what came of the run and sets the exit code. Throws CliError when nothing did. */
-export function tellOutcome(cli: Cli, followed: Following, execution: string): void {
+export function tellOutcome(cli: Cli, followed: Following, name: string): void {
   if (followed === 'nothing') throw new CliError(EXIT.failed, `No build has begun of it. \`tidemill deadletters list\` shows what was given up, and why.`);
   if (followed === 'interrupted') {
-    cli.note(`\nIt goes on without you: tidemill logs -f ${execution}`);
+    cli.note(`\nIt goes on without you: tidemill logs -f ${name}`);
     cli.exitCode = EXIT.interrupted;
     return;
   }

@@ -29,6 +29,7 @@ export function projectNameOf(source: string): string {
   );
   const name = last
     .normalize('NFKD')
+    .replace(/\p{M}/gu, '')
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .slice(0, MAX_NAME)

@@ -1,6 +1,6 @@
 // tidemill add: registers a repository, then shows its first build.
 import { Option } from 'commander';
-import type { CreateProject } from '../../functions/api/projects.ts';
+import type { CreatedProject, CreateProject } from '../../functions/api/projects.ts';
 import type { Define } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { follow } from '../follow.ts';
@@ -60,11 +60,17 @@ export const define: Define = (program, cli) => {
       const client = await cli.client();
       const project = await client.addProject(createBody(name, source, options));
       cli.note(`Added ${project.name}: ${project.source.url}`);
-      const requested = await client.trigger(project.name);
-      if (!options.wait) return cli.answer({ project, execution: requested.execution }, `${requested.execution}`);
-      tellOutcome(cli, await follow(cli, client, project, requested.execution), requested.execution);
+      if (!options.wait || !project.firstBuild) return cli.answer({ project }, project.firstBuild ? project.url : nothingToBuild(project));
+      tellOutcome(cli, await follow(cli, client, project), project.name);
     });
 };
+
+function nothingToBuild(project: CreatedProject): string {
+  const branch = project.source.branch ?? project.status?.defaultBranch;
+  return project.paused
+    ? 'It is paused, so nothing is built.'
+    : `It has no commit${branch === undefined ? '' : ` on ${branch}`} yet; the first one that is pushed will be built.`;
+}
 
 /** With one word it is the source. */
 function nameAndSource(first: string, second: string | undefined, cwd: string): { name: string; source: string } {

@@ -26,7 +26,7 @@ export const define: Define = (program, cli) => {
       if (phase) return listExecutions(cli, await client.executions({ phase, limit }), phase);
       const project = await projectOrNothing(client, filter);
       if (project) return listVersions(cli, client, project, limit);
-      return listVersion(cli, client, filter, limit);
+      return listVersion(cli, client, filter);
     });
 };
 
@@ -69,8 +69,8 @@ async function listVersions(cli: Cli, client: Client, project: ProjectView, limi
   );
 }
 
-async function listVersion(cli: Cli, client: Client, version: string, limit: number): Promise<void> {
-  const found = await client.artifacts({ version, limit });
+async function listVersion(cli: Cli, client: Client, version: string): Promise<void> {
+  const found = await client.artifacts({ version, limit: 200 });
   if (found.items.length === 0)
     throw new CliError(EXIT.refused, `"${version}" is no state, and neither a project nor a version of one. \`tidemill list\` shows the projects.`);
   cli.answer(found, () => printed(cli, ['PROJECT', 'VERSION', 'BUILT', 'SIZE', 'EXECUTION'], found.items.map(versionRow)) + more(found));

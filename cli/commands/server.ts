@@ -93,10 +93,10 @@ interface Started {
 
 async function greetWithSource(started: Started, place: Place, source: string): Promise<void> {
   const { cli, client } = started;
-  const { project, execution } = await addSource(client, source);
-  if (execution === undefined) return void cli.io.stdout.write(whatIsLive([project], false, cli.style));
+  const { project, firstBuild } = await addSource(client, source);
+  if (!firstBuild) return void cli.io.stdout.write(whatIsLive([project], false, cli.style));
   cli.io.stdout.write(`\n${source} as "${project.name}"\n\n`);
-  tell(cli, await showRun(started, project, execution), () => whatNext(place, undefined, cli.style));
+  tell(cli, await showRun(started, project), () => whatNext(place, undefined, cli.style));
 }
 
 async function greetByState(started: Started, place: Place): Promise<void> {

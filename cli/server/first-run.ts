@@ -55,10 +55,10 @@ export async function buildExample({ cli, client, server, signal }: Started, rep
 }
 
 /** The project of this repository: the one that there is, else a new one, with its first build asked for. */
-export async function addSource(client: Client, url: string): Promise<{ project: ProjectView; execution?: string }> {
+export async function addSource(client: Client, url: string): Promise<{ project: ProjectView; firstBuild: boolean }> {
   const { items } = await client.projects({ limit: 200 });
   const known = items.find((project) => project.source.url === url);
-  if (known) return { project: known };
+  if (known) return { project: known, firstBuild: false };
   const taken = new Set(items.map((project) => project.name));
   const name = projectNameOf(url);
   const free = [name, ...Array.from({ length: MAX_SAME_NAME }, (_, i) => `${name.slice(0, 36)}-${i + 2}`)].find((candidate) => !taken.has(candidate));
@@ -68,13 +68,13 @@ export async function addSource(client: Client, url: string): Promise<{ project:
       `There are ${MAX_SAME_NAME} projects named like ${basename(url)} already. Give this one a name: tidemill add <project> ${url}`,
     );
   const project = await client.addProject({ name: free, source: { url } });
-  return { project, execution: (await client.trigger(project.name)).execution };
+  return { project, firstBuild: project.firstBuild };
 }
 
-export async function showRun({ cli, client, signal }: Started, project: ProjectView, execution: string): Promise<Following> {
+export async function showRun({ cli, client, signal }: Started, project: ProjectView): Promise<Following> {
   const progress = createProgress(cli.io.stdout, cli.style);
   try {
-    return await followRun(client, { project, execution, progress, signal });
+    return await followRun(client, { project, progress, signal });
   } finally {
     progress.end();
   }

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { artifactStatus } from '../../shared/objects/artifact.ts';
-import { digest, gitRef, name, timestamp, url } from '../../shared/objects/fields.ts';
+import { digest, gitRef, name, text, timestamp, url } from '../../shared/objects/fields.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import type { Digest } from '../../shared/ports/storage.ts';
@@ -11,6 +11,7 @@ import type { Api } from './deps.ts';
 import { Problem } from './problem.ts';
 import { find, list, newest, reply } from './reply.ts';
 import { page, query } from './request.ts';
+import { artifactsOfVersion } from './versions.ts';
 
 const common = { name, createdAt: timestamp, project: name, execution: name, ...artifactStatus.omit({ conditions: true }).shape };
 
@@ -23,11 +24,23 @@ export type ArtifactView = z.infer<typeof artifactView>;
 const versionView = z.object({ version: z.string(), artifact: name, execution: name, createdAt: timestamp, files: z.int(), size: z.int() });
 export type VersionView = z.infer<typeof versionView>;
 
-const filter = z.strictObject({ ...page, project: name.optional(), execution: name.optional(), type: z.enum(['git', 'site']).optional() });
+const filter = z.strictObject({
+  ...page,
+  project: name.optional(),
+  execution: name.optional(),
+  type: z.enum(['git', 'site']).optional(),
+  /** Of any project; goes with no other filter. A page then covers `limit` projects. */
+  version: text(128).optional(),
+});
 
 export function artifacts(app: Hono, api: Api): void {
   app.get('/artifacts', async (c) => {
-    const { project, execution, type, ...rest } = query(c.req.raw, filter);
+    const { project, execution, type, version, ...rest } = query(c.req.raw, filter);
+    if (version !== undefined) {
+      if (project ?? execution ?? type) throw new Problem(400, 'invalid', 'Give the version alone, or /projects/<project>/versions for those of one project.');
+      const named = await artifactsOfVersion(api, version, rest);
+      return reply(list(artifactView), { ...named, items: named.items.map(view) });
+    }
     const labels = { ...(project !== undefined && { [LABEL.project]: project }), ...(execution !== undefined && { [LABEL.execution]: execution }) };
     const found = await newest(api, 'Artifact', { ...rest, labels, ...(type && { keep: (artifact) => artifact.spec.type === type }) });
     return reply(list(artifactView), { ...found, items: found.items.map(view) });

@@ -6,14 +6,14 @@ import { credentialSpec } from '../../shared/objects/hook.ts';
 import type { Obj, SpecOf } from '../../shared/objects/kinds.ts';
 import type { Api } from './deps.ts';
 import { find, list, newest, reply } from './reply.ts';
-import { body, page, query } from './request.ts';
+import { body, page, query, secretValue } from './request.ts';
 
 const shown = credentialSpec.omit({ secret: true });
 const createBody = z.strictObject({
   name: label,
   ...shown.shape,
   /** Password, token or private key. */
-  value: z.string().min(1).max(65_536),
+  value: secretValue,
 });
 const credentialView = z.object({ name, createdAt: timestamp, ...shown.shape });
 export type CredentialView = z.infer<typeof credentialView>;

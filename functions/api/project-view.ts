@@ -18,7 +18,7 @@ export const projectView = z.object({
   name,
   createdAt: timestamp,
   ...projectSpec.shape,
-  status: projectStatus.optional(),
+  status: projectStatus.pick({ conditions: true, defaultBranch: true, latest: true, lastPolled: true }).optional(),
   /** Where production is, or will be once something is released. */
   url: z.string(),
   /** In a list production only; of one project also its previews. */

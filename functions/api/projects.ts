@@ -2,8 +2,10 @@
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { projectLabels } from '../../shared/decisions/names.ts';
+import { localPath } from '../../shared/decisions/repository.ts';
 import { projectName, projectSpec } from '../../shared/objects/project.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
+import type { Head } from '../../shared/ports/git.ts';
 import { Conflict } from '../../shared/ports/objects.ts';
 import type { Api } from './deps.ts';
 import { mergePatch } from './merge-patch.ts';
@@ -17,7 +19,12 @@ import { body, page, query } from './request.ts';
 const PATCH_TRIES = 5;
 
 const createBody = z.strictObject({ name: projectName, ...projectSpec.shape });
+const createdProject = projectView.extend({
+  /** Whether a first build follows by itself: there is something to build. */
+  firstBuild: z.boolean(),
+});
 export type CreateProject = z.input<typeof createBody>;
+export type CreatedProject = z.infer<typeof createdProject>;
 const patchBody = z.record(z.string().max(64), z.unknown());
 
 export function projects(app: Hono, api: Api): void {
@@ -31,10 +38,11 @@ export function projects(app: Hono, api: Api): void {
     const { name, ...spec } = await body(c.req.raw, createBody);
     const ref = { namespace: api.namespace, name };
     if (await api.objects.get('Project', ref)) throw exists(name);
-    const { defaultBranch } = await checkSource(api, spec);
+    const { defaultBranch, heads } = await checkSource(api, spec);
     const status = { ...(defaultBranch && { defaultBranch }) };
     const project = await api.objects.create<'Project'>({ kind: 'Project', metadata: { ...ref, labels: projectLabels(spec) }, spec, status });
-    return reply(projectView, await viewProject(api, project, c.req.raw, true), 201);
+    const firstBuild = await requestFirstBuild(api, project, heads);
+    return reply(createdProject, { ...(await viewProject(api, project, c.req.raw, true)), firstBuild }, 201);
   });
 
   app.get('/projects/:project', async (c) => {
@@ -53,6 +61,18 @@ export function projects(app: Hono, api: Api): void {
 
 function exists(name: string): Problem {
   return new Problem(409, 'exists', `There is already a project "${name}". Choose another name, change that one (PATCH), or delete it first.`);
+}
+
+/** The head of its branch is built at once. Of repositories that are watched the watch sees to that; of the others this does. */
+async function requestFirstBuild(api: Api, { metadata: { name, uid }, spec, status }: Obj<'Project'>, heads: readonly Head[]): Promise<boolean> {
+  const branch = spec.source.branch ?? status?.defaultBranch;
+  const ref = `refs/heads/${branch ?? ''}`;
+  if (spec.paused || !heads.some((head) => head.ref === ref)) return false;
+  const isWatched = localPath(spec.source.url) !== undefined || spec.poll !== undefined;
+  if (isWatched) return true;
+  const data = { namespace: api.namespace, project: name, ref, trigger: 'auto' as const };
+  await api.publish([{ type: 'dev.tidemill.execution.requested.v1', subject: name, data }], { key: `first-${uid}` });
+  return true;
 }
 
 /** A JSON merge patch (RFC 7396) of the spec: null takes a field away. */

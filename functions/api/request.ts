@@ -5,6 +5,7 @@ import { invalid, Problem } from './problem.ts';
 
 /** Bytes. No request of this API needs more. */
 const BODY_LIMIT = 1024 * 1024;
+const SECRET_LIMIT = 65_536;
 
 /** The request's JSON body as `schema` has it. Throws Problem: 400, 413, 415 or 422. */
 export async function body<T extends z.ZodType>(request: Request, schema: T): Promise<z.infer<T>> {
@@ -41,6 +42,13 @@ export const page = {
   limit: z.coerce.number().int().min(1).max(200).default(50),
   continue: z.string().max(1024).optional(),
 };
+
+/** What is kept as a secret; as many bytes as the store of secrets takes. */
+export const secretValue = z
+  .string()
+  .min(1)
+  .max(SECRET_LIMIT)
+  .refine((value) => Buffer.byteLength(value) <= SECRET_LIMIT, `must have at most ${SECRET_LIMIT} bytes`);
 
 /** A flag in a query: ?follow, ?follow=1, ?follow=true. */
 export const flag = z.enum(['', '0', '1', 'true', 'false']).transform((value) => value !== '0' && value !== 'false');

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import { label } from '../../shared/objects/fields.ts';
 import type { Api } from './deps.ts';
 import { invalid } from './problem.ts';
-import { body } from './request.ts';
+import { body, secretValue } from './request.ts';
 
-const putBody = z.strictObject({ value: z.string().min(1).max(65_536) });
+const putBody = z.strictObject({ value: secretValue });
 
 export function secrets(app: Hono, api: Api): void {
   app.put('/secrets/:secret', async (c) => {

@@ -4,6 +4,7 @@ import type { Obj } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import type { Api } from './deps.ts';
 import { Problem } from './problem.ts';
+import { newest } from './reply.ts';
 
 /** "latest" is the newest version built from the default branch or a tag. Throws Problem 404 or 409 saying what to do. */
 export async function findVersion(api: Api, project: Obj<'Project'>, version: string): Promise<Obj<'Artifact'>> {
@@ -14,6 +15,25 @@ export async function findVersion(api: Api, project: Obj<'Project'>, version: st
   const found = items.find((artifact) => artifact.status?.version === version);
   if (!found) throw new Problem(404, 'not-found', `Project ${name} has no version "${version}". \`tidemill list ${name}\` shows those there are.`);
   return found;
+}
+
+/**
+ * What is called by this version in any project: one index lookup for each project of the page, never a scan of artifacts.
+ * `next`: where the projects that were not looked at yet begin.
+ */
+export async function artifactsOfVersion(
+  api: Api,
+  version: string,
+  page: { limit: number; continue?: string | undefined },
+): Promise<{ items: Obj<'Artifact'>[]; continue?: string }> {
+  const projects = await newest(api, 'Project', page);
+  const found = await Promise.all(
+    projects.items.map(({ metadata: { name } }) =>
+      api.objects.list('Artifact', { namespace: api.namespace, labels: { [LABEL.project]: name, [LABEL.version]: labelHash(name, version) }, limit: 1 }),
+    ),
+  );
+  const items = found.flatMap((artifacts) => artifacts.items);
+  return { items, ...(projects.continue !== undefined && { continue: projects.continue }) };
 }
 
 async function latest(api: Api, project: Obj<'Project'>): Promise<Obj<'Artifact'>> {
