@@ -114,7 +114,7 @@ export const edges = {
   },
   'repository-watch': {
     does: 'tells of new commits where no webhook reaches',
-    emits: ['dev.tidemill.git.push.v1', 'dev.tidemill.git.tag.v1', 'dev.tidemill.git.branch-deleted.v1'],
+    emits: ['dev.tidemill.git.push.v1', 'dev.tidemill.git.tag.v1', 'dev.tidemill.git.branch-deleted.v1', 'dev.tidemill.execution.requested.v1'],
     needs: ['objects', 'git'],
   },
   api: {

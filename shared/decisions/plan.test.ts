@@ -98,11 +98,12 @@ describe('what a repository without a plan is built with', () => {
   });
 
   it('releases an index.html as it is, also beside a package.json that builds nothing', async () => {
-    for (const files of [
+    const repositories: Record<string, string>[] = [
       { 'index.html': '' },
       { 'index.html': '', 'package.json': pkg({ scripts: { test: 'x' } }) },
       { 'index.html': '', 'package.json': '{}' },
-    ]) {
+    ];
+    for (const files of repositories) {
       const result = await planned(files);
       expect(names(result)).toEqual(['source', 'output']);
       expect(JSON.parse(task(result).steps[1]!.args![1]!)).toEqual({ output: '.' });
