@@ -1,7 +1,7 @@
 // POST /webhooks/github: checks the signature over the raw bytes, keeps them, and answers 202 once they are on disk.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../../shared/host/contract.ts';
-import { answer, refuse } from './answer.ts';
+import { answer, refuse, refuseAndClose } from './answer.ts';
 import { type BodyFailure, type BodyLimits, readBody } from './body.ts';
 import type { RawBody, RecordHead } from './inbox/frame.ts';
 import { type Inbox, InboxUnavailable } from './inbox/inbox.ts';
@@ -91,9 +91,9 @@ function tooLarge(limits: BodyLimits): string {
 }
 
 function failed(request: IncomingMessage, response: ServerResponse, failure: BodyFailure, limits: BodyLimits): void {
-  if (failure === 'too-large') return refuse(request, response, 413, tooLarge(limits));
-  if (failure === 'busy') return refuse(request, response, 503, BUSY, RETRY_AFTER);
-  if (failure === 'too-slow') return refuse(request, response, 408, `The body did not arrive within ${limits.body_ms / 1000} s`);
+  if (failure === 'too-large') return refuseAndClose(request, response, 413, tooLarge(limits));
+  if (failure === 'busy') return refuseAndClose(request, response, 503, BUSY, RETRY_AFTER);
+  if (failure === 'too-slow') return refuseAndClose(request, response, 408, `The body did not arrive within ${limits.body_ms / 1000} s`);
   response.destroy();
 }
 

@@ -18,28 +18,38 @@ export function answer(response: ServerResponse, status: number, body: object, h
   response.end(json);
 }
 
-/**
- * Refuses a request whose body was not read: answers, and closes the connection so that the rest is never taken in.
- * Closing at once would make the sender's system throw the answer away, so a little of what still comes is discarded first.
- */
+/** Refuses a request whose body was not read: answers, and ends the connection unless what comes is next to nothing. */
 export function refuse(request: IncomingMessage, response: ServerResponse, status: number, error: string, headers: Record<string, string> = {}): void {
   if (request.complete || isSmall(request)) return answer(response, status, { error }, headers);
-  answer(response, status, { error }, { ...headers, Connection: 'close' });
-  discard(request);
+  refuseAndClose(request, response, status, error, headers);
 }
 
-/** For a request that was answered with its body unread: takes in a little of what still comes, then ends the connection. */
-export function discard(request: IncomingMessage): void {
+/** As `refuse`, for a request whose body cannot be read to its end. */
+export function refuseAndClose(request: IncomingMessage, response: ServerResponse, status: number, error: string, headers: Record<string, string> = {}): void {
+  linger(request);
+  answer(response, status, { error }, { ...headers, Connection: 'close' });
+}
+
+/**
+ * To be called before a request whose body was not read is answered with "Connection: close".
+ * Node would destroy the socket with the answer's last byte; what still comes in would then make the sender's system
+ * throw the answer away unread. So only our side is closed, and a little of what still comes is discarded first.
+ */
+export function linger(request: IncomingMessage): void {
   const { socket } = request;
   let discarded = 0;
-  const timer = setTimeout(() => socket.destroy(), DISCARD_MS);
   request.on('error', () => undefined);
   request.on('data', (chunk: Buffer) => {
     discarded += chunk.length;
     if (discarded > DISCARD_BYTES) socket.destroy();
   });
-  socket.once('close', () => clearTimeout(timer));
-  request.resume();
+  request.once('end', () => socket.end());
+  socket.destroySoon = () => {
+    socket.end();
+    request.resume();
+    const timer = setTimeout(() => socket.destroy(), DISCARD_MS);
+    socket.once('close', () => clearTimeout(timer));
+  };
 }
 
 /** No body, or so little that Node throws it away by itself and the connection can be kept. */

@@ -6,6 +6,7 @@ import type { RecordHead } from './inbox/frame.ts';
 const CONTENT_TYPE =
   /^([!#$%&'*+.^_`|~0-9a-z-]+\/[!#$%&'*+.^_`|~0-9a-z-]+)((?:[ \t]*;[ \t]*[!#$%&'*+.^_`|~0-9a-z-]+=(?:[!#$%&'*+.^_`|~0-9a-z-]+|"[^"\\]*"))*)$/;
 
+const MAX_LENGTH = 256;
 const WANTED = 'Set the webhook’s content type to application/json at GitHub';
 
 export function contentTypeOf(headers: IncomingHttpHeaders): RecordHead['contentType'] | { reason: string } {
@@ -21,7 +22,7 @@ export function contentTypeOf(headers: IncomingHttpHeaders): RecordHead['content
 
 function parse(header: string | undefined): RecordHead['contentType'] | { reason: string } {
   if (header === undefined) return { reason: `The request has no Content-Type. ${WANTED}` };
-  const [, type, parameters = ''] = CONTENT_TYPE.exec(header.slice(0, 256).toLowerCase()) ?? [];
+  const [, type, parameters = ''] = (header.length <= MAX_LENGTH && CONTENT_TYPE.exec(header.toLowerCase())) || [];
   if (type !== 'application/json' && type !== 'application/x-www-form-urlencoded')
     return { reason: `Content-Type ${JSON.stringify(header.slice(0, 100))} is not taken. ${WANTED}` };
   const charset = /;[ \t]*charset="?([^";]*)/.exec(parameters)?.[1]?.trim();

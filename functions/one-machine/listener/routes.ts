@@ -1,7 +1,7 @@
 // Which part of the server answers a request: by its Host first, then by its path.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../../../shared/host/contract.ts';
-import { discard, isSmall } from '../../github-webhook/answer.ts';
+import { isSmall, linger } from '../../github-webhook/answer.ts';
 import { apiRefusal, foreignHost, hostKind, type Refusal, tokenCheck } from './guard.ts';
 import { type SiteLink, sendPage } from './page.ts';
 
@@ -104,6 +104,7 @@ function refuse(
 ): void {
   const body = `${JSON.stringify({ type: `urn:tidemill:problem:${refusal.word}`, title: 'Refused', status: refusal.status, detail: refusal.detail })}\n`;
   const unread = !isSmall(request);
+  if (unread) linger(request);
   response.writeHead(refusal.status, {
     'Content-Type': 'application/problem+json',
     'Content-Length': Buffer.byteLength(body),
@@ -114,7 +115,6 @@ function refuse(
     ...headers,
   });
   response.end(body);
-  if (unread) discard(request);
 }
 
 function sendText(response: ServerResponse, status: number, text: string): void {
