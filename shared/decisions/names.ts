@@ -14,7 +14,7 @@ export function dnsLabel(value: string, max = MAX_LABEL): string {
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, '-')
     .replace(/^-+|-+$/g, '');
-  if (plain === value && plain.length <= max) return plain;
+  if (plain && plain === value && plain.length <= max) return plain;
   const suffix = shortHash(value).slice(0, 6);
   const kept = plain.slice(0, max - suffix.length - 1).replace(/-+$/, '');
   return kept ? `${kept}-${suffix}` : `x-${suffix}`;
