@@ -21,7 +21,7 @@ export interface ServerProcess {
 const SERVER = new URL('./server.ts', import.meta.url).pathname;
 
 export async function startProcess(data: string): Promise<ServerProcess> {
-  const child = fork(SERVER, [data], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  const child = fork(SERVER, [data], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], env: { ...process.env, NODE_COMPILE_CACHE: `${data}/compiled` } });
   const ended = once(child, 'exit').then(() => undefined);
   const { ready } = await message(child, 'ready');
   const ask = async <K extends 'armed' | 'counts'>(question: ToServer, answer: K) => {
