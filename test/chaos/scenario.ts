@@ -51,7 +51,7 @@ export async function createScenario(): Promise<Scenario> {
       await onlyOnce(scenario, sha);
       await until('all events told to the hook', async () => hook.isComplete(sha) || undefined);
       hook.check(sha);
-      await until('the end of what builds left running', async () => leftRunning(data).every((pid) => pid === scenario.server.pid) || undefined);
+      await until('the end of what builds left running', async () => leftRunning(data, scenario.server.pid).length === 0 || undefined);
     },
     close: async () => {
       scenario.server.kill();
@@ -129,12 +129,14 @@ async function startHookReceiver() {
   return { server, port: (server.address() as AddressInfo).port, isComplete, check };
 }
 
-/** Processes that belong to a data folder and run on after their server. Linux only. */
-function leftRunning(data: string): number[] {
+/** Processes that belong to a data folder and have outlived the server that started them. Linux only. */
+function leftRunning(data: string, server: number): number[] {
   return readdirSync('/proc').flatMap((entry) => {
-    if (!/^\d+$/.test(entry)) return [];
+    const pid = Number(entry);
+    if (!Number.isInteger(pid) || pid === server) return [];
     try {
-      return readFileSync(`/proc/${entry}/environ`, 'utf8').includes(data) ? [Number(entry)] : [];
+      const parent = Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+      return parent !== server && readFileSync(`/proc/${pid}/environ`, 'utf8').includes(data) ? [pid] : [];
     } catch (error) {
       if (['ENOENT', 'EACCES', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return [];
       throw error;
