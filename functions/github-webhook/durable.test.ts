@@ -45,7 +45,7 @@ interface Child {
 }
 
 async function start(wrapper: string[], mode = 'keep'): Promise<Child> {
-  const [command = process.execPath, ...args] = [...wrapper, process.execPath, SCRIPT, directory, SECRET, mode];
+  const [command, ...args] = [...wrapper, process.execPath, SCRIPT, directory, SECRET, mode];
   const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
   const [port] = (await once(lines, 'line')) as [string];

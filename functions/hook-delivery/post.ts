@@ -17,7 +17,7 @@ interface Options {
 }
 
 /** Never throws, follows no redirect, reads nothing of the answer's body. `refused`: trying again cannot help. */
-export function post(url: URL, headers: Record<string, string>, body: Buffer, { lookup = dnsLookup as LookupFunction, timeout_ms = TIMEOUT_MS }: Options = {}): Promise<Answer> {
+export function post(url: URL, headers: Record<string, string>, body: Buffer, { lookup = dnsLookup, timeout_ms = TIMEOUT_MS }: Options = {}): Promise<Answer> {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const why = isIP(host) ? whyNotAddress(host) : undefined;
   if (why) return Promise.resolve({ error: why, refused: true });

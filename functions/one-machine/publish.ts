@@ -25,5 +25,5 @@ function rootEvent(output: Output, source: string, { key, chainid }: { key: stri
     datacontenttype: 'application/json',
     chainid: chainid ?? chainOf(source, id),
     data: parseData(output.type, output.data),
-  } as TidemillEvent;
+  };
 }

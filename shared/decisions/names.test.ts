@@ -151,7 +151,7 @@ describe('environments and the hosts of releases', () => {
           isLabel(each);
           expect(new URL(`http://${each}.localhost:8787/`).hostname).toBe(`${each}.localhost`);
         }
-        for (const [of, ref] of [a, b]) isName(environmentOf(`refs/heads/${ref}`, 'main'));
+        for (const [, ref] of [a, b]) isName(environmentOf(`refs/heads/${ref}`, 'main'));
         if (a.join('\0') !== b.join('\0')) expect(hosts[0]).not.toBe(hosts[1]);
       }),
       { numRuns: 500 },

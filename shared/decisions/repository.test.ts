@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalRepository } from './repository.ts';
 
-const segment = fc.stringMatching(/^[a-z0-9_-][a-z0-9_.-]{0,12}$/).filter((name) => !/\.git$/.test(name) && !name.startsWith('~'));
+const segment = fc.stringMatching(/^[a-z0-9_-][a-z0-9_.-]{0,12}$/).filter((name) => !name.endsWith('.git') && !name.startsWith('~'));
 const host = fc.constantFrom('github.com', 'git.example.org', '10.0.0.7', '[::1]', 'localhost');
 
 /** Spellings that forges themselves give and people type. */

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GitError } from '../ports/git.ts';
+import type { GitError } from '../ports/git.ts';
 import type { Address } from './address.ts';
 import type { Access } from './credentials.ts';
 import { gitEnvironment } from './environment.ts';

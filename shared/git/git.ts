@@ -293,7 +293,7 @@ async function holding<T extends object>(mirror: Mirror, task: () => Promise<T>)
   const ready = Promise.withResolvers<T>();
   void mirror.using(async () => {
     await task().then(ready.resolve, (error: unknown) => {
-      ready.reject(error as Error);
+      ready.reject(error);
       done.resolve();
     });
     await done.promise;

@@ -1,6 +1,5 @@
 // The host of event functions: parses what comes in, calls the handler, checks what comes out, and commits all of it at once.
-import type { TidemillEvent } from '../events/event.ts';
-import { InvalidEvent, type Output, parseData, parseEvent } from '../events/event.ts';
+import { InvalidEvent, type Output, parseData, parseEvent, type TidemillEvent } from '../events/event.ts';
 import { outputId } from '../events/ids.ts';
 import type { EventType } from '../events/types.ts';
 import { InvalidObject, type NewObj, type Obj } from '../objects/kinds.ts';
@@ -99,7 +98,7 @@ function outputEvent(name: string, entry: Entry, cause: TidemillEvent, output: O
     chainid: cause.chainid,
     ...(cause.traceparent && { traceparent: cause.traceparent }),
     data: parseData(output.type, output.data),
-  } as TidemillEvent;
+  };
 }
 
 function settle(name: string, delivery: Delivery, error: unknown, log: Log): Settlement {

@@ -30,15 +30,15 @@ export function createObjects(db: Database, records: Records = createRecords(db.
       return list(page, records, kind, options);
     },
     create: async <K extends Kind>(object: NewObj<K>) => {
-      const prepared = prepareNew(object as NewObj);
+      const prepared = prepareNew(object);
       return write<K>(() => records.insert(prepared));
     },
     update: async <K extends Kind>(object: Obj<K>) => {
-      const prepared = prepareSpec(object as Obj);
+      const prepared = prepareSpec(object);
       return write<K>(() => records.replaceSpec(prepared));
     },
     updateStatus: async <K extends Kind>(object: Obj<K>) => {
-      const prepared = prepareStatus(object as Obj);
+      const prepared = prepareStatus(object);
       return write<K>(() => records.replaceStatus(prepared));
     },
     delete: async (kind, ref, precondition = {}) => {

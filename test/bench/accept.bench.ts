@@ -150,8 +150,8 @@ async function nextLine(lines: Interface): Promise<string> {
 async function load(port: number, requests: string, connections: number, seconds: number): Promise<Load> {
   const script = fileURLToPath(new URL('load.lua', HERE));
   const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, `http://127.0.0.1:${port}`, '--', requests];
-  const { stdout } = await promisify(execFile)('wrk', args).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ENOENT' ? new Error('The accept bench needs wrk: apt-get install wrk, or brew install wrk') : error;
+  const { stdout } = await promisify(execFile)('wrk', args).catch((error: unknown) => {
+    throw (error as NodeJS.ErrnoException).code === 'ENOENT' ? new Error('The accept bench needs wrk: apt-get install wrk, or brew install wrk') : error;
   });
   const figures = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as {
     requests: number;

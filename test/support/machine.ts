@@ -71,7 +71,7 @@ export async function until<T>(what: string, ask: () => Promise<T | undefined>, 
   const end = Date.now() + limit_ms;
   for (let last: unknown; ; await sleep(20)) {
     const answer = await ask().catch((error: unknown) => void (last = error));
-    if (answer !== undefined) return answer as T;
+    if (answer !== undefined) return answer;
     if (Date.now() > end) throw new Error(`${what}: not within ${limit_ms} ms`, { cause: last });
   }
 }
