@@ -27,4 +27,5 @@ export const commands: Record<string, Entry> = {
   },
   credential: { group: 'Connections', summary: 'how private repositories are read', load: async () => (await import('./commands/credential.ts')).define },
   deadletters: { group: 'Connections', summary: 'events that were given up', load: async () => (await import('./commands/deadletters.ts')).define },
+  task: { group: 'Without a server', summary: 'run Tekton Tasks on this machine', load: async () => (await import('./commands/task-run.ts')).define },
 };
