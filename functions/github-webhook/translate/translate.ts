@@ -23,8 +23,16 @@ export type Translation =
 
 export type WebhookHead = Pick<RecordHead, 'event' | 'contentType' | 'received'>;
 
-/** `body`: the raw bytes, verified. Never throws. */
+/** `body`: the raw bytes, verified. Never throws: what nobody thought of is for the dead letter too, since it would fail again. */
 export function translate(head: WebhookHead, body: Buffer): Translation {
+  try {
+    return understand(head, body);
+  } catch (error) {
+    return invalid(`Translating it failed: ${String(error)}`);
+  }
+}
+
+function understand(head: WebhookHead, body: Buffer): Translation {
   const json = jsonOf(head, body);
   if (typeof json === 'string') return invalid(json);
   const parsed = parseJson(json);
