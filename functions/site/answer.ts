@@ -20,17 +20,37 @@ export interface Answer {
 const FOR_EVER = 'public, max-age=31536000, immutable';
 
 /** Bytes in memory, or a file of the site to stream; with the encoding that they are in. */
-type Chosen = { bytes: Buffer; encoding: Encoding | undefined; etag: string } | { stream: IndexedFile; encoding: Encoding | undefined; etag: string };
+type Chosen = Form & ({ bytes: Buffer } | { stream: IndexedFile });
 
 export function answerFile(req: IncomingMessage, res: ServerResponse, answer: Answer, sources: Sources): void | Promise<void> {
-  const chosen = choose(req, answer, sources.content);
+  const encodings = encodingsFor(req, answer);
+  if (answer.status === 200 && req.headers['if-none-match'] !== undefined) {
+    // Whoever has the tag has the bytes: they need not be read, nor compressed again, to say so.
+    const likely = likelyOf(answer.file, encodings);
+    if (noneMatch(req.headers['if-none-match'], likely.etag)) return notModified(res, answer, likely);
+  }
+  const chosen = choose(answer, encodings, sources.content);
   return chosen instanceof Promise ? chosen.then((found) => send(req, res, answer, found, sources.storage)) : send(req, res, answer, chosen, sources.storage);
 }
 
+/** A range is one of the file as it is. */
+function encodingsFor(req: IncomingMessage, { status }: Answer): readonly Encoding[] {
+  return status === 200 && req.headers.range !== undefined ? [] : acceptedEncodings(req.headers['accept-encoding']);
+}
+
+interface Form {
+  encoding: Encoding | undefined;
+  etag: string;
+}
+
+/** The form that the file will have, unless it turns out that compression is not worth it. */
+function likelyOf(file: IndexedFile, encodings: readonly Encoding[]): Form {
+  const encoding = encodings.find((each) => file.shipped[each] ?? file.compressible);
+  return { encoding, etag: etagOf((encoding && file.shipped[encoding]) ?? file, encoding) };
+}
+
 /** Synchronous when everything is in memory: that is the hot path. */
-function choose(req: IncomingMessage, { file, status }: Answer, content: Content): Chosen | Promise<Chosen> {
-  // A range is one of the file as it is.
-  const encodings = status === 200 && req.headers.range !== undefined ? [] : acceptedEncodings(req.headers['accept-encoding']);
+function choose({ file }: Answer, encodings: readonly Encoding[], content: Content): Chosen | Promise<Chosen> {
   for (const encoding of encodings) {
     const shipped = file.shipped[encoding];
     if (shipped) return { stream: shipped, encoding, etag: etagOf(shipped, encoding) };
@@ -60,13 +80,9 @@ function etagOf({ digest }: IndexedFile, encoding?: Encoding): string {
 
 function send(req: IncomingMessage, res: ServerResponse, answer: Answer, chosen: Chosen, storage: Storage): void | Promise<void> {
   const { file, status } = answer;
-  const headers = commonHeaders(answer, chosen);
   const condition = req.headers['if-none-match'];
-  if (status === 200 && condition !== undefined && noneMatch(condition, chosen.etag)) {
-    res.writeHead(304, headers);
-    res.end();
-    return;
-  }
+  if (status === 200 && condition !== undefined && noneMatch(condition, chosen.etag)) return notModified(res, answer, chosen);
+  const headers = commonHeaders(answer, chosen);
   const size = 'bytes' in chosen ? chosen.bytes.length : chosen.stream.size;
   const range = status === 200 && chosen.encoding === undefined ? rangeOf(req, chosen.etag, size) : undefined;
   headers.push('Content-Type', file.type);
@@ -89,7 +105,12 @@ function send(req: IncomingMessage, res: ServerResponse, answer: Answer, chosen:
   res.end(range ? chosen.bytes.subarray(range.start, range.end + 1) : chosen.bytes);
 }
 
-function commonHeaders({ file, status, cookie }: Answer, { encoding, etag }: Chosen): string[] {
+function notModified(res: ServerResponse, answer: Answer, form: Form): void {
+  res.writeHead(304, commonHeaders(answer, form));
+  res.end();
+}
+
+function commonHeaders({ file, status, cookie }: Answer, { encoding, etag }: Form): string[] {
   const immutable = file.immutable && status === 200;
   const headers = ['X-Content-Type-Options', 'nosniff', 'Cache-Control', immutable ? FOR_EVER : cookie ? 'private, no-cache' : 'no-cache'];
   if (status === 200) headers.push('ETag', etag, 'Accept-Ranges', 'bytes');

@@ -37,15 +37,19 @@ const IMMUTABLE_FOLDERS = /(?:^|\/)(?:_next\/static|_app\/immutable)\//;
 const HEX = /^(?=.*\d)(?=.*[a-f])[0-9a-f]{8,64}$/;
 const MIXED = /^(?=.*\d)(?=.*[A-Z])(?=.*[a-z])[\w-]{8,64}$/;
 const BASE32 = /^(?=.*\d.*\d)(?=.*[A-Z].*[A-Z])[A-Z0-9]{8,32}$/;
-/** "Chapter10", "IMG20240101", "DSC00012": a word with a number is no hash. */
-const NUMBERED_WORD = /^[A-Za-z]+[\d-]+$/;
-
 /**
  * Whether the name holds a hash of the content, as bundlers write it (index-B3kd92Xa.js, main.3f2a91bc.css, chunk-4EF7K2AB.js), so that it may
- * be cached for ever. To be wrong here is to show visitors an old file for a year, so what could be a word or a date is taken for one.
+ * be cached for ever. To be wrong here is to show visitors an old file for a year, so what could be words or a date is taken for them.
  */
 export function isHashed(path: string): boolean {
-  return IMMUTABLE_FOLDERS.test(path) || partsOf(path).some((part) => !NUMBERED_WORD.test(part) && (HEX.test(part) || MIXED.test(part) || BASE32.test(part)));
+  return IMMUTABLE_FOLDERS.test(path) || partsOf(path).some((part) => HEX.test(part) || ((MIXED.test(part) || BASE32.test(part)) && !isWords(part)));
+}
+
+/** "Chapter10", "IMG20240101", "v2-Final3": half of it or more are runs of letters, or of a capital and letters, that are long enough for a word. */
+function isWords(part: string): boolean {
+  const runs = part.match(/[A-Z]?[a-z]+|[A-Z]+|\d+/g) ?? [];
+  const words = runs.filter((run) => run.length >= 3);
+  return words.join('').length * 2 >= runs.join('').length;
 }
 
 const LOOSE = /^(?=.*[\dA-Z])[\w-]{8,64}$/;

@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addAbortSignal } from 'node:stream';
 import { z } from 'zod';
 import { relativePath } from '../objects/fields.ts';
 import type { Digest, Storage } from '../ports/storage.ts';
@@ -36,7 +37,7 @@ export function outputStep(storage: Storage): Builtin {
     const left = new Set<string>();
     const manifest = await storeFiles(storage, folder, name === '.' ? repositoryFilter(left) : () => false, context);
     const site = await storage.putBlob(encodeManifest(manifest));
-    const archive = await storage.putBlob(archiveOf(manifest, storage));
+    const archive = await storeArchive(storage, manifest, context.signal);
     const size = manifest.files.reduce((sum, file) => sum + ('size' in file ? file.size : 0), 0);
     const results = { manifest: site.digest, archive: archive.digest, files: manifest.files.length, size, packageVersion: await packageVersion(base) };
     for (const [key, value] of Object.entries(results)) await context.result(key, String(value));
@@ -46,6 +47,15 @@ export function outputStep(storage: Storage): Builtin {
     );
     return 0;
   };
+}
+
+async function storeArchive(storage: Storage, manifest: Manifest, signal: AbortSignal): Promise<{ digest: Digest }> {
+  const archive = addAbortSignal(signal, archiveOf(manifest, storage));
+  try {
+    return await storage.putBlob(archive);
+  } finally {
+    archive.destroy();
+  }
 }
 
 /** A repository that is its own site is published without what is not for visitors: dependencies, and names that begin with a dot. */
@@ -65,19 +75,19 @@ async function storeFiles(storage: Storage, folder: string, leaveOut: (path: str
   const files: SiteFile[] = [];
   await forEachAtOnce(walked, AT_ONCE, async (entry) => {
     signal.throwIfAborted();
-    files.push('symlink' in entry ? entry : await storeFile(storage, folder, entry.path));
+    files.push('symlink' in entry ? entry : await storeFile(storage, folder, entry.path, signal));
   });
   return manifestOf(files);
 }
 
 const EMPTY: Digest = `sha256:${'0'.repeat(64)}`;
 
-async function storeFile(storage: Storage, folder: string, path: string): Promise<SiteFile> {
+async function storeFile(storage: Storage, folder: string, path: string, signal: AbortSignal): Promise<SiteFile> {
   const file = await openOwn(join(folder, path));
   try {
     const info = await file.stat();
     if (!info.isFile()) throw new Error(`${path} was changed while it was read`);
-    const body = info.size <= WHOLE_BYTES ? await file.readFile() : file.createReadStream({ autoClose: false, highWaterMark: WHOLE_BYTES / 4 });
+    const body = info.size <= WHOLE_BYTES ? await file.readFile() : file.createReadStream({ autoClose: false, highWaterMark: WHOLE_BYTES / 4, signal });
     const { digest, size } = await storage.putBlob(body);
     return (info.mode & 0o100) !== 0 ? { path, digest, size, executable: true } : { path, digest, size };
   } finally {
