@@ -41,6 +41,7 @@ export function createClient(server: Server) {
     addProject: (project: CreateProject) => send<CreatedProject>('POST', '/projects', project),
     changeProject: (name: string, change: Record<string, unknown>) => send<ProjectView>('PATCH', at('projects', name), change),
     removeProject: (name: string) => send<DeletedProject>('DELETE', at('projects', name)),
+    watch: (signal: AbortSignal) => lines<Change>(server, '/watch', signal),
     watchProject: (name: string, signal: AbortSignal, execution?: string) =>
       lines<Change>(server, at('projects', name, 'watch') + search({ execution }), signal),
 

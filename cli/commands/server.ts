@@ -9,8 +9,10 @@ import type { Cli, Define } from '../cli.ts';
 import { type Client, createClient } from '../client.ts';
 import { CliError, EXIT } from '../exit.ts';
 import type { Following } from '../follow.ts';
+import { wrap } from '../format.ts';
 import { outcomeText } from '../outcome.ts';
 import { addSource, buildExample, showRun } from '../server/first-run.ts';
+import { happenings } from '../server/happenings.ts';
 import { listenForStop, type Stop } from '../server/stop.ts';
 import { heading, type Place, portTaken, whatIsLive, whatNext } from '../server/texts.ts';
 import { sourceUrl } from '../source.ts';
@@ -46,7 +48,13 @@ async function serve(cli: Cli, wanted: { data: string; port: number; source: str
   const [{ startServer }, { createLog }] = await Promise.all([import('../../functions/one-machine/start.ts'), import('../../functions/one-machine/log.ts')]);
   const secret = cli.io.env['TIDEMILL_WEBHOOK_SECRET'] || undefined;
   const log = createLog(join(wanted.data, 'server.log'));
-  const server = await startServer({ data: wanted.data, port: wanted.port, log, ...(secret !== undefined && { webhookSecret: secret }) });
+  const server = await startServer({ data: wanted.data, port: wanted.port, log, ...(secret !== undefined && { webhookSecret: secret }) }).catch(
+    (error: unknown) => {
+      log.error({ err: error }, 'the server could not start');
+      log.flush();
+      throw new CliError(EXIT.failed, `The server cannot start: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    },
+  );
   const place: Place = {
     url: server.url,
     port: server.port,
@@ -61,6 +69,7 @@ async function serve(cli: Cli, wanted: { data: string; port: number; source: str
     if (!cli.json()) cli.io.stdout.write('\nStopping: what is in hand is finished, and what runs goes on at the next start.\n');
     await server.close(GRACE_MS);
     log.flush();
+    await stop.lingered();
   }
 }
 
@@ -81,7 +90,9 @@ async function greet(cli: Cli, server: RunningServer, place: Place, wanted: { po
     say(`\n${style.red(error.message)}\n`);
   }
   if (stop.signal.aborted) return;
-  say(`\n${style.dim(await server.isolation())}\n${style.dim('Ctrl-C stops.')}\n`);
+  const width = Math.min(cli.io.stdout.columns ?? 100, 100);
+  say(`\n${style.dim(wrap(await server.isolation(), width))}\n${style.dim('Ctrl-C stops.')}\n`);
+  await tellOn(started);
 }
 
 interface Started {
@@ -89,6 +100,17 @@ interface Started {
   client: Client;
   server: RunningServer;
   signal: AbortSignal;
+}
+
+/** One line for each build that failed and each version that went live, from now on. */
+async function tellOn({ cli, client, signal }: Started): Promise<void> {
+  try {
+    for await (const line of happenings(client.watch(signal), cli.style)) cli.io.stdout.write(line);
+  } catch (error) {
+    if (!(error instanceof CliError)) throw error;
+    // The server stands all the same; `tidemill status` shows what happens.
+    cli.io.stdout.write(`${cli.style.dim('What happens is no longer shown here; `npx tidemill status` shows it.')}\n`);
+  }
 }
 
 async function greetWithSource(started: Started, place: Place, source: string): Promise<void> {

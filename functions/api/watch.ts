@@ -1,4 +1,4 @@
-// /projects/{name}/watch and /executions/{name}/watch: what happens, as it happens, one JSON object a line.
+// /watch, /projects/{name}/watch and /executions/{name}/watch: what happens, as it happens, one JSON object a line.
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { name } from '../../shared/objects/fields.ts';
@@ -29,6 +29,11 @@ const watchQuery = z.strictObject({
 });
 
 export function watches(app: Hono, api: Api): void {
+  app.get('/watch', (c) => {
+    query(c.req.raw, z.strictObject({}));
+    return ndjson((signal) => watchChanges(api, {}, c.req.raw, signal));
+  });
+
   app.get('/projects/:project/watch', async (c) => {
     const { execution } = query(c.req.raw, watchQuery);
     const project = await find(api, 'Project', c.req.param('project'));
@@ -47,25 +52,39 @@ export function watches(app: Hono, api: Api): void {
   });
 }
 
-/** What there is now, then every change, until the client goes. */
+/** What there is now of a project, then every change, until the client goes. */
 async function* watchProject(api: Api, project: string, execution: string | undefined, request: Request, signal: AbortSignal): AsyncGenerator<Change> {
   const labels = { [LABEL.project]: project };
+  const before = () => present(api, labels, execution);
+  for await (const item of watchChanges(api, labels, request, signal, before)) {
+    if (item.kind === 'Release' || execution === undefined || item.object.name === execution) yield item;
+  }
+}
+
+/** Every change of executions and releases from now on; `before` is asked once nothing can be missed any more, and told first. */
+async function* watchChanges(
+  api: Api,
+  labels: Record<string, string>,
+  request: Request,
+  signal: AbortSignal,
+  before: () => Promise<(Obj<'Execution'> | Obj<'Release'>)[]> = () => Promise.resolve([]),
+): AsyncGenerator<Change> {
   const { namespace } = api;
   const [executions, releases] = await Promise.all([
     api.objects.list('Execution', { namespace, labels, limit: 1 }),
     api.objects.list('Release', { namespace, labels, limit: 1 }),
   ]);
-  const ofInterest = (object: { kind: string; metadata: { name: string } }) =>
-    object.kind !== 'Execution' || execution === undefined || object.metadata.name === execution;
   const show = (type: Change['type'], object: Obj<'Execution'> | Obj<'Release'>): Change =>
-    isRelease(object) ? { type, kind: 'Release', object: viewRelease(object, request) } : { type, kind: 'Execution', object: viewExecution(object) };
+    change.parse(
+      isRelease(object) ? { type, kind: 'Release', object: viewRelease(object, request) } : { type, kind: 'Execution', object: viewExecution(object) },
+    );
 
-  for (const item of await present(api, labels, execution)) yield change.parse(show('ADDED', item));
+  for (const item of await before()) yield show('ADDED', item);
   const all = merge<WatchEvent<'Execution'> | WatchEvent<'Release'>>();
   all.add(api.objects.watch('Execution', { namespace, labels, since: executions.resourceVersion, signal }));
   all.add(api.objects.watch('Release', { namespace, labels, since: releases.resourceVersion, signal }));
   for await (const event of all) {
-    if (event.type !== 'BOOKMARK' && ofInterest(event.object)) yield change.parse(show(event.type, event.object));
+    if (event.type !== 'BOOKMARK') yield show(event.type, event.object);
   }
 }
 
