@@ -4,7 +4,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GitError } from '../ports/git.ts';
 import { gitEnvironment } from './environment.ts';
-import { gitFailure } from './errors.ts';
+import { Damaged, gitFailure, isDamage } from './errors.ts';
 import { runGit } from './run.ts';
 
 export interface CheckoutOptions {
@@ -30,6 +30,7 @@ export async function writeTree({ directory, gitDir, tree, into, timeout_ms, sig
   try {
     const env = gitEnvironment({ directory, gitDir, config: { 'core.bare': 'false' }, env: { GIT_WORK_TREE: into, GIT_INDEX_FILE: index } });
     const result = await runGit(['read-tree', '--reset', '-u', tree], { env, cwd: into, timeout_ms, signal });
+    if (result.code !== 0 && isDamage(result.stderr)) throw new Damaged(`tree ${tree} of a mirror cannot be read`);
     if (result.code !== 0) throw gitFailure(result.stderr, `tree ${tree}`);
   } catch (error) {
     await emptyFolder(into);

@@ -1,5 +1,5 @@
 // Credentials on their way to git: by its environment and a file of mode 0600, for one host only, never in an argument or an address.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GitError } from '../ports/git.ts';
 import type { Address } from './address.ts';
@@ -22,7 +22,7 @@ export interface Access {
 /** The shell's own printf: the values stand in no argument list. */
 const HELPER = `!f() { test "$1" = get && printf 'username=%s\\npassword=%s\\n' "$TIDEMILL_GIT_USERNAME" "$TIDEMILL_GIT_PASSWORD"; }; f`;
 
-/** Throws GitError "refused" where the credential is for another host or another kind of address. */
+/** `directory`: the adapter's, with `keys` and `ssh` in it. Throws GitError "refused" where the credential is for another host or another kind of address. */
 export async function openAccess(address: Address, credential: GitCredential | undefined, directory: string): Promise<Access> {
   if (address.kind === 'local') return { env: { GIT_ALLOW_PROTOCOL: 'file' }, config: {}, secrets: [], dispose: async () => {} };
   if (credential) checkCredential(address, credential);
@@ -62,8 +62,7 @@ function basic({ username, password }: { username: string; password: string }): 
 
 /** Without a credential ssh has no key at all: the server's own identity is nobody's to use. */
 async function openSsh(privateKey: string | undefined, directory: string): Promise<Access> {
-  await mkdir(join(directory, 'ssh'), { recursive: true, mode: 0o700 });
-  const folder = await mkdtemp(join(directory, 'ssh', 'key-'));
+  const folder = await mkdtemp(join(directory, 'keys', 'key-'));
   const file = join(folder, 'key');
   if (privateKey) await writeFile(file, privateKey.endsWith('\n') ? privateKey : `${privateKey}\n`, { mode: 0o600 });
   const options = {

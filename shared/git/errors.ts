@@ -76,6 +76,18 @@ export function describe(address: Address): string {
   return address.url;
 }
 
+/** What a mirror of ours is like after a power failure or a hand in it: it is thrown away and fetched anew. */
+export class Damaged extends Error {
+  override name = 'Damaged';
+}
+
+const DAMAGE =
+  /object file .* is empty|loose object .* is corrupt|packfile .* (?:cannot be|is far too|does not match)|inflate: data stream error|unable to unpack .* header|bad object refs\/held|did not send all necessary objects|not a git repository: '|failed to (?:read|unpack) (?:object|tree)|unable to read (?:tree|[0-9a-f]{40})|shallow file .* (?:changed|corrupt)|bad shallow line|index file .* is too small/i;
+
+export function isDamage(stderr: string): boolean {
+  return DAMAGE.test(stderr);
+}
+
 /** The telling lines of git, without what a server could draw on a terminal with. */
 function quote(stderr: string, secrets: readonly string[]): string {
   const lines = stderr.split(/[\r\n]+/).filter((line) => line.trim() !== '' && !/^(?:Cloning|warning: redirecting)/.test(line));

@@ -6,7 +6,7 @@ import type { GitError } from '../ports/git.ts';
 import type { Address } from './address.ts';
 import type { Access } from './credentials.ts';
 import { gitEnvironment } from './environment.ts';
-import { gitFailure } from './errors.ts';
+import { gitFailure, isDamage } from './errors.ts';
 import type { Mirror } from './mirror.ts';
 import { type RunResult, runGit } from './run.ts';
 
@@ -109,6 +109,7 @@ async function fetch(
     });
     const refusesFormat = /mismatched algorithms: client (sha1|sha256); server (sha1|sha256)/.exec(result.stderr)?.[2];
     if (refusesFormat && attempt === 1) await mirror.replace(refusesFormat as 'sha1' | 'sha256');
+    else if (attempt === 1 && result.code !== 0 && isDamage(result.stderr)) await mirror.replace();
     else if (result.code === 0 || attempt >= LOCK_TRIES || !(await passLock(result.stderr))) return result;
   }
 }

@@ -1,8 +1,9 @@
 // Reads objects of a mirror through one `git cat-file --batch`, kept for a moment so that what is read next starts no process.
 import { GitError } from '../ports/git.ts';
+import { Damaged } from './errors.ts';
 import { type ByteReader, createByteReader } from './byte-reader.ts';
 import { gitEnvironment } from './environment.ts';
-import { endGroup, spawnGit } from './run.ts';
+import { cannotStart, endGroup, spawnGit } from './run.ts';
 
 export interface GitObject {
   type: 'commit' | 'tree' | 'blob' | 'tag';
@@ -24,7 +25,7 @@ const HEADER = /^([0-9a-f]+) (commit|tree|blob|tag) (\d+)$/;
 /** Rather than read on through what nobody wants, the process is ended. */
 const SKIP_LIMIT = 1024 * 1024;
 
-type Process = ReturnType<typeof spawnGit> & { answers?: ByteReader };
+type Process = ReturnType<typeof spawnGit> & { answers?: ByteReader; failed?: Error };
 
 export function createObjectReader(directory: string, gitDir: string): ObjectReader {
   const env = gitEnvironment({ directory, gitDir });
@@ -35,7 +36,10 @@ export function createObjectReader(directory: string, gitDir: string): ObjectRea
   function start(mode: '--batch' | '--batch-check'): Process & { answers: ByteReader } {
     const child: Process = spawnGit(['cat-file', mode, '--buffer'].slice(0, mode === '--batch' ? 2 : 3), env, directory);
     child.stderr.resume();
-    child.once('error', () => child.stdout.destroy());
+    child.once('error', (error) => {
+      child.failed = cannotStart(error);
+      child.stdout.destroy();
+    });
     child.answers = createByteReader(child.stdout);
     return child as Process & { answers: ByteReader };
   }
@@ -62,8 +66,10 @@ export function createObjectReader(directory: string, gitDir: string): ObjectRea
       const body = await process.answers!.bytes(found.size + 1);
       return { type: found.type, body: body.subarray(0, found.size) };
     } catch (error) {
-      if (!(error instanceof GitError)) close();
-      throw error;
+      if (error instanceof GitError) throw error;
+      const failed = process?.failed ?? new Damaged(`the mirror does not give object ${oid}: ${(error as Error).message}`);
+      close();
+      throw failed;
     } finally {
       if (process) hold(process, false);
       idle = setTimeout(close, IDLE_MS).unref();
@@ -93,6 +99,8 @@ export function createObjectReader(directory: string, gitDir: string): ObjectRea
     try {
       child.stdin.end(oids.map((oid) => `${oid}\n`).join(''));
       for (const oid of oids) found.set(oid, (await header(child.answers))?.size);
+    } catch (error) {
+      throw child.failed ?? new Damaged(`the mirror does not say what it holds: ${(error as Error).message}`);
     } finally {
       endGroup(child, 'SIGKILL');
     }

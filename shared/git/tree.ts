@@ -15,7 +15,7 @@ export interface TreeBounds {
 }
 
 /** One tree object; half a million entries of ordinary length. */
-const MAX_TREE_BYTES = 64 * 1024 * 1024;
+export const MAX_TREE_BYTES = 64 * 1024 * 1024;
 const MAX_PATH = 4096;
 
 /** Names that git, or a file system that git may run on, takes for its own folder. */
