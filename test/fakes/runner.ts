@@ -27,7 +27,7 @@ export function createFakeRunner(objects: Objects): FakeRunner {
   const calls: string[] = [];
   const get = (name: string) => objects.get('TaskRun', { namespace: NAMESPACE, name });
 
-  const end = async (name: string, { reason, message, results = {}, at = '2026-11-03T10:30:00Z' }: Ending): Promise<Obj<'TaskRun'>> => {
+  const end = async (name: string, { reason, message, results = {}, at = '2026-11-03T10:30:00Z' }: Ending = {}): Promise<Obj<'TaskRun'>> => {
     const taskRun = await get(name);
     if (!taskRun) throw new Error(`The TaskRun ${name} was never started`);
     const status: StatusOf<'TaskRun'> = {
