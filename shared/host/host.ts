@@ -63,7 +63,7 @@ interface Callable {
 
 async function run(callable: Callable, delivery: Delivery, options: HostOptions): Promise<Settlement> {
   try {
-    const event = parseEvent(delivery.event);
+    const event = delivery.checked ? delivery.event : parseEvent(delivery.event);
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       try {
         const outcome = await callable.handler(event, callable.deps);

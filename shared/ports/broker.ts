@@ -18,6 +18,8 @@ export interface Delivery {
   /** 1 for the first. */
   attempt: number;
   subscription: string;
+  /** The event comes from the memory of this very process, which checked it when a function emitted it: no need to check it again. */
+  checked?: boolean;
   /** The adapter's own mark of this delivery; opaque to everyone else. */
   receipt?: unknown;
 }

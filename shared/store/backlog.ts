@@ -13,6 +13,8 @@ export interface Held {
   readonly subscription: number;
   readonly event: number;
   readonly text: string;
+  /** Emitted by a function of this process, and never out of its memory. */
+  readonly checked: boolean;
   /** Attempts that failed before. */
   attempts: number;
   /** Its row is gone: nothing is left to be said about it. */
@@ -21,7 +23,7 @@ export interface Held {
 
 export interface Backlog {
   /** A delivery that was just committed, in the order of the events. */
-  offer(event: number, text: string): void;
+  offer(event: number, text: string, checked: boolean): void;
   /** Something is due at this time; Infinity: nothing. */
   expect(due: number): void;
   /** The next one to be tried; undefined: none now. */
@@ -45,7 +47,7 @@ export function createBacklog(subscription: number, ledger: Ledger, now: () => n
   let next = ledger.nextDue(subscription, 0);
   let dueFirst = true;
 
-  const hold = (row: DeliveryRow): Held => ({ subscription, event: row.event, text: row.text, attempts: row.attempts, struck: false });
+  const hold = ({ event, text, attempts }: DeliveryRow, checked = false): Held => ({ subscription, event, text, checked, attempts, struck: false });
 
   const push = (held: Held) => {
     fresh.push(held);
@@ -101,10 +103,10 @@ export function createBacklog(subscription: number, ledger: Ledger, now: () => n
   };
 
   return {
-    offer: (event, text) => {
+    offer: (event, text, checked) => {
       if (behind || event <= last) return;
       if (fresh.length - head >= MAX_FRESH || size > MAX_SIZE) behind = true;
-      else push(hold({ event, attempts: 0, text }));
+      else push(hold({ event, attempts: 0, text }, checked));
     },
     expect: (time) => {
       if (time < (next ?? Infinity)) next = time;

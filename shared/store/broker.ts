@@ -30,8 +30,8 @@ export interface StoreBroker extends Broker {
   readonly ledger: Ledger;
   /** Inside a transaction: stores events with their deliveries, leaving out those stored before. */
   insert(events: readonly EventText[]): Fresh[];
-  /** After that transaction: has them delivered. */
-  offer(fresh: readonly Fresh[]): void;
+  /** After that transaction: has them delivered. `checked`: their data were checked by their schemas. */
+  offer(fresh: readonly Fresh[], checked: boolean): void;
 }
 
 export function createBroker(db: Database, options: BrokerOptions = {}): StoreBroker {
@@ -55,10 +55,10 @@ export function createBroker(db: Database, options: BrokerOptions = {}): StoreBr
     return fresh;
   };
 
-  const offer = (fresh: readonly Fresh[]) => {
+  const offer = (fresh: readonly Fresh[], checked: boolean) => {
     for (const { seq, text, subscribers: those } of fresh) {
       for (const { backlog, wake } of those) {
-        backlog.offer(seq, text);
+        backlog.offer(seq, text, checked);
         wake();
       }
     }
@@ -70,7 +70,10 @@ export function createBroker(db: Database, options: BrokerOptions = {}): StoreBr
     offer,
     publish: async (events: readonly TidemillEvent[]) => {
       const texts = events.map(eventText);
-      if (texts.length > 0) await db.write(() => insert(texts), offer);
+      if (texts.length > 0) await db.write(
+          () => insert(texts),
+          (fresh) => offer(fresh, false),
+        );
     },
     subscribe: (subscription, deliver) => {
       const { name, types } = subscription;

@@ -14,7 +14,7 @@ export interface Change {
   create: NewObj[];
   /** Written only if nobody wrote since it was read. */
   status?: Obj | undefined;
-  /** Published; one of a source and id that is kept already is dropped. */
+  /** Published; with a delivery they were checked by their schemas. One of a source and id that is kept already is dropped. */
   events: TidemillEvent[];
 }
 
@@ -43,7 +43,7 @@ export function createCommit(db: Database, records: Records, broker: StoreBroker
     await db.write(write, (fresh) => {
       if (held) held.struck = true;
       if (touchesObjects) records.wake();
-      broker.offer(fresh);
+      broker.offer(fresh, held !== undefined);
     });
   };
 }

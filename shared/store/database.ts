@@ -2,7 +2,9 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { createCheckpointer } from './checkpointer.ts';
 import { StoreError, explain } from './errors.ts';
+import { lockFile } from './lock.ts';
 import { migrations } from './schema.ts';
 import { type Writer, createWriter } from './writer.ts';
 
@@ -11,41 +13,42 @@ export interface Database {
   readonly write: Writer['write'];
   readonly stats: Writer['stats'];
   /** Commits what waits, then closes the file. Later writes are refused. */
-  close(): void;
+  close(): Promise<void>;
 }
 
-/**
- * EXCLUSIVE: one server per data folder; a second one is told so, and needs no shared memory for the WAL's index.
- * FULL: a commit has returned only when it is on disk.
- * Checkpoints are small and often: each holds up the event loop for a few milliseconds.
- */
+/** FULL: a commit has returned only when it is on disk. */
 export const PRAGMAS = `
-  PRAGMA locking_mode = EXCLUSIVE;
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA temp_store = MEMORY;
   PRAGMA cache_size = -16000;
-  PRAGMA wal_autocheckpoint = 500;
   PRAGMA journal_size_limit = 67108864;
 `;
 
-/** Opens (or makes, mode 0600) the file; ':memory:' for one that goes with the process. Throws StoreError. */
+/** Opens (or makes, mode 0600) the file; ':memory:' for one that goes with the process. Throws StoreError, also when another process has it. */
 export function openDatabase(path: string): Database {
-  if (path !== ':memory:') makePrivate(path);
-  const sql = open(path);
-  const writer = createWriter(sql, path);
-  let open_ = true;
-  return {
-    sql,
-    write: writer.write,
-    stats: writer.stats,
-    close: () => {
-      if (!open_) return;
-      open_ = false;
-      writer.close();
-      sql.close();
-    },
+  const unlock = path === ':memory:' ? () => {} : claim(path);
+  const sql = open(path, unlock);
+  const checkpointer = createCheckpointer(sql, path);
+  const writer = createWriter(sql, path, checkpointer);
+  let closed: Promise<void> | undefined;
+  const close = async () => {
+    writer.close();
+    await checkpointer.close();
+    sql.close();
+    unlock();
   };
+  return { sql, write: writer.write, stats: writer.stats, close: () => (closed ??= close()) };
+}
+
+/** Makes the file where there is none, its owner's only, and takes its lock. */
+function claim(path: string): () => void {
+  try {
+    makePrivate(path);
+    return lockFile(path);
+  } catch (error) {
+    throw explain(error, path);
+  }
 }
 
 function makePrivate(path: string): void {
@@ -54,7 +57,7 @@ function makePrivate(path: string): void {
   chmodSync(path, 0o600);
 }
 
-function open(path: string): DatabaseSync {
+function open(path: string, unlock: () => void): DatabaseSync {
   let sql: DatabaseSync | undefined;
   try {
     sql = new DatabaseSync(path, { allowExtension: false, enableDoubleQuotedStringLiterals: false });
@@ -63,6 +66,7 @@ function open(path: string): DatabaseSync {
     return sql;
   } catch (error) {
     sql?.close();
+    unlock();
     throw explain(error, path);
   }
 }

@@ -54,14 +54,18 @@ export interface Ledger {
 /** Throws where an event cannot be stored. */
 export function eventText(event: TidemillEvent): EventText {
   const { id, source, type } = event;
-  for (const [name, value] of Object.entries({ id, source, type })) {
-    if (typeof value !== 'string' || value === '') throw new Error(`An event without ${name} cannot be published: give it one`);
-  }
+  requireText('id', id);
+  requireText('source', source);
+  requireText('type', type);
   const text = JSON.stringify(event);
   if (text.length > MAX_EVENT) {
     throw new Error(`Event ${id} of ${source} has ${text.length} characters; ${MAX_EVENT} are the most: put what is large into Storage and refer to it`);
   }
   return { id, source, type, text };
+}
+
+function requireText(name: string, value: unknown): void {
+  if (typeof value !== 'string' || value === '') throw new Error(`An event without ${name} cannot be published: give it one`);
 }
 
 /** `now` in milliseconds: deliveries that would wait for longer than they were put off are brought forward (the clock stepped back). */

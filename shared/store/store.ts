@@ -35,7 +35,7 @@ export function createStore(db: Database, options: StoreOptions = {}): Store {
     stats: db.stats,
     close: async () => {
       await broker.stop(0);
-      db.close();
+      await db.close();
     },
   };
 }

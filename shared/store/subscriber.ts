@@ -89,7 +89,7 @@ export function createSubscriber(
   const attempt = async (held: Held): Promise<Settlement> => {
     try {
       const event = JSON.parse(held.text) as Delivery['event'];
-      const settlement = await deliver({ event, attempt: held.attempts + 1, subscription: subscription.name, receipt: held });
+      const settlement = await deliver({ event, attempt: held.attempts + 1, subscription: subscription.name, checked: held.checked, receipt: held });
       if (settlement) return settlement;
       throw new TypeError(`The subscriber ${subscription.name} did not say what came of the delivery`);
     } catch (error) {

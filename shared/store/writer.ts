@@ -1,5 +1,6 @@
 // Group commit: writes that wait together become one transaction and share its fsync; each fails or succeeds by itself.
 import type { DatabaseSync } from 'node:sqlite';
+import type { Checkpointer } from './checkpointer.ts';
 import { StoreError, explain } from './errors.ts';
 
 /** So many milliseconds of work go into one transaction; what is left waits for the next turn of the event loop. */
@@ -28,7 +29,7 @@ export interface Writer {
   close(): void;
 }
 
-export function createWriter(sql: DatabaseSync, path: string): Writer {
+export function createWriter(sql: DatabaseSync, path: string, checkpointer: Checkpointer): Writer {
   let queue: Job[] = [];
   let scheduled = false;
   let closed = false;
@@ -43,7 +44,9 @@ export function createWriter(sql: DatabaseSync, path: string): Writer {
   const schedule = () => {
     if (scheduled || queue.length === 0) return;
     scheduled = true;
-    setImmediate(flush);
+    const wait = checkpointer.before();
+    if (wait) void wait.then(() => setImmediate(flush));
+    else setImmediate(flush);
   };
 
   const flush = () => {
@@ -56,6 +59,7 @@ export function createWriter(sql: DatabaseSync, path: string): Writer {
 
   /** Runs as many as the budget allows in one transaction. Returns those, each with its value or error. */
   const runBatch = (): Job[] => {
+    const start = performance.now();
     let taken = 0;
     try {
       begin.run();
@@ -73,6 +77,7 @@ export function createWriter(sql: DatabaseSync, path: string): Writer {
     }
     stats.transactions++;
     stats.writes += taken;
+    checkpointer.committed(performance.now() - start);
     const batch = queue.slice(0, taken);
     queue = taken === queue.length ? [] : queue.slice(taken);
     return batch;
