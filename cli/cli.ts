@@ -1,8 +1,8 @@
 // What every command is given: its client, its options that are common to all, and ways to say things.
 import type { Command } from 'commander';
-import type { Client } from './client.ts';
-import { findServer, type ServerOptions } from './find-server.ts';
-import { type Io, type Style, styleOf } from './io.ts';
+import type { Client } from './client/client.ts';
+import { findServer, type ServerOptions } from './client/find-server.ts';
+import { type Io, type Style, styleOf } from './terminal/io.ts';
 
 export interface Cli {
   io: Io;
@@ -37,7 +37,7 @@ export function createCli(program: Command, io: Io): Cli {
     options: () => program.opts<ServerOptions>(),
     client: async () => {
       const server = await findServer(program.opts<ServerOptions>(), io);
-      const { createClient } = await import('./client.ts');
+      const { createClient } = await import('./client/client.ts');
       return createClient(server);
     },
     answer: (value, text) => {

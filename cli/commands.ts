@@ -19,13 +19,17 @@ export const commands: Record<string, Entry> = {
   rerun: { group: 'Builds', summary: 'build the same commit again', load: async () => (await import('./commands/rerun.ts')).define },
   deploy: { group: 'Releases', summary: 'make a version live', load: async () => (await import('./commands/deploy.ts')).define },
   rollback: { group: 'Releases', summary: 'make an earlier version live again', load: async () => (await import('./commands/rollback.ts')).define },
-  hook: { group: 'Connections', summary: 'tell other programs of what happens', load: async () => (await import('./commands/hook.ts')).define },
+  hook: { group: 'Connections', summary: 'tell other programs of what happens', load: async () => (await import('./commands/connections/hook.ts')).define },
   secret: {
     group: 'Connections',
     summary: 'values that builds and hooks use, and nobody reads back',
-    load: async () => (await import('./commands/secret.ts')).define,
+    load: async () => (await import('./commands/connections/secret.ts')).define,
   },
-  credential: { group: 'Connections', summary: 'how private repositories are read', load: async () => (await import('./commands/credential.ts')).define },
-  deadletters: { group: 'Connections', summary: 'events that were given up', load: async () => (await import('./commands/deadletters.ts')).define },
+  credential: {
+    group: 'Connections',
+    summary: 'how private repositories are read',
+    load: async () => (await import('./commands/connections/credential.ts')).define,
+  },
+  deadletters: { group: 'Connections', summary: 'events that were given up', load: async () => (await import('./commands/connections/deadletters.ts')).define },
   task: { group: 'Without a server', summary: 'run Tekton Tasks on this machine', load: async () => (await import('./commands/task-run.ts')).define },
 };

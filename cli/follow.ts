@@ -1,12 +1,12 @@
 // Waits for a run and for what comes of it, showing each step; the same for every command that starts one.
-import type { ExecutionView } from '../functions/api/execution-view.ts';
-import type { ProjectView } from '../functions/api/project-view.ts';
-import type { ReleaseView } from '../functions/api/release-view.ts';
+import type { ExecutionView } from '../functions/api/executions/execution-view.ts';
+import type { ProjectView } from '../functions/api/projects/project-view.ts';
+import type { ReleaseView } from '../functions/api/releases/release-view.ts';
 import { autoRelease } from '../shared/decisions/execution.ts';
 import { environmentOf } from '../shared/decisions/names.ts';
 import type { Cli } from './cli.ts';
-import type { Client } from './client.ts';
-import { createProgress, type Line, linesOf, type Progress } from './progress.ts';
+import type { Client } from './client/client.ts';
+import { createProgress, type Line, linesOf, type Progress } from './terminal/progress.ts';
 
 export interface Followed {
   execution: ExecutionView;

@@ -2,8 +2,8 @@
 import type { Cli } from './cli.ts';
 import { CliError, EXIT } from './exit.ts';
 import type { Followed, Following } from './follow.ts';
-import { duration } from './format.ts';
-import { plain, type Style } from './io.ts';
+import { duration } from './terminal/format.ts';
+import { plain, type Style } from './terminal/io.ts';
 
 /** Says what came of the run and sets the exit code. Throws CliError when nothing did. */
 export function tellOutcome(cli: Cli, followed: Following, name: string): void {

@@ -4,7 +4,7 @@ import manifest from '../package.json' with { type: 'json' };
 import { type Cli, createCli } from './cli.ts';
 import { commands } from './commands.ts';
 import { CliError, EXIT, EXIT_HELP } from './exit.ts';
-import { type Io, processIo } from './io.ts';
+import { type Io, processIo } from './terminal/io.ts';
 
 const EXAMPLES = `Examples:
   tidemill server                          build and serve the example, then wait for more

@@ -1,8 +1,8 @@
 // What came of moving a release, said to a person and in the exit code.
-import type { ReleaseOutcome } from '../functions/api/releases.ts';
+import type { ReleaseOutcome } from '../functions/api/releases/releases.ts';
 import type { Cli } from './cli.ts';
 import { CliError, EXIT } from './exit.ts';
-import { plain } from './io.ts';
+import { plain } from './terminal/io.ts';
 
 /** Throws CliError 4 when it was refused. */
 export function tellRelease(cli: Cli, project: string, end: ReleaseOutcome): void {

@@ -1,6 +1,6 @@
 // tidemill add: registers a repository, then shows its first build.
 import { Option } from 'commander';
-import type { CreatedProject, CreateProject } from '../../functions/api/projects.ts';
+import type { CreatedProject, CreateProject } from '../../functions/api/projects/projects.ts';
 import type { Define } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { follow } from '../follow.ts';

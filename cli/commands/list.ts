@@ -1,13 +1,13 @@
 // tidemill list: projects; or what fits a state, a project or a version.
-import type { ArtifactView } from '../../functions/api/artifacts.ts';
-import type { ExecutionSummary } from '../../functions/api/execution-view.ts';
-import type { ProjectView } from '../../functions/api/project-view.ts';
+import type { ArtifactView } from '../../functions/api/releases/artifacts.ts';
+import type { ExecutionSummary } from '../../functions/api/executions/execution-view.ts';
+import type { ProjectView } from '../../functions/api/projects/project-view.ts';
 import { executionPhase } from '../../shared/objects/execution.ts';
 import type { Cli, Define } from '../cli.ts';
-import type { Client, Listed } from '../client.ts';
+import type { Client, Listed } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { ago, bytes, counted, duration, shortRef, shortSha, table } from '../format.ts';
-import { plain, type Style } from '../io.ts';
+import { ago, bytes, counted, duration, shortRef, shortSha, table } from '../terminal/format.ts';
+import { plain, type Style } from '../terminal/io.ts';
 
 export const define: Define = (program, cli) => {
   program

@@ -1,9 +1,9 @@
 // tidemill logs: what a build said, or says.
-import type { ExecutionLogLine } from '../../functions/api/execution-logs.ts';
+import type { ExecutionLogLine } from '../../functions/api/executions/execution-logs.ts';
 import type { Cli, Define } from '../cli.ts';
-import type { Client } from '../client.ts';
+import type { Client } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { plain } from '../io.ts';
+import { plain } from '../terminal/io.ts';
 
 /** A connection that was lost is taken up again where it ended, so often in a row. */
 const RETRIES = 5;

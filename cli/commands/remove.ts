@@ -1,7 +1,7 @@
 // tidemill remove: takes a project and its site away.
 import type { Define } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { ask } from '../prompt.ts';
+import { ask } from '../terminal/prompt.ts';
 
 export const define: Define = (program, cli) => {
   program

@@ -1,9 +1,9 @@
 // tidemill status: how the server, or one project, is doing.
-import type { ProjectView } from '../../functions/api/project-view.ts';
+import type { ProjectView } from '../../functions/api/projects/project-view.ts';
 import type { Cli, Define } from '../cli.ts';
-import type { Client } from '../client.ts';
-import { ago, counted, shortRef, shortSha } from '../format.ts';
-import { plain } from '../io.ts';
+import type { Client } from '../client/client.ts';
+import { ago, counted, shortRef, shortSha } from '../terminal/format.ts';
+import { plain } from '../terminal/io.ts';
 import { EXECUTION_HEADS, executionRow, printed } from './list.ts';
 
 const EXECUTIONS_SHOWN = 5;

@@ -14,8 +14,8 @@ import type { Isolation } from '../../shared/runner/isolation/isolation.ts';
 import { MARKER, endMarked } from '../../shared/runner/orphans.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { duration } from '../format.ts';
-import { plain } from '../io.ts';
+import { duration } from '../terminal/format.ts';
+import { plain } from '../terminal/io.ts';
 import type { TaskRunWords } from './task-run.ts';
 
 /** From SIGTERM to SIGKILL at Ctrl-C. Milliseconds. */

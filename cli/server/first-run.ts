@@ -1,12 +1,12 @@
 // The first start, and a start with a repository: through the same doors as everybody, shown step by step.
 import { basename } from 'node:path';
-import type { ProjectView } from '../../functions/api/project-view.ts';
+import type { ProjectView } from '../../functions/api/projects/project-view.ts';
 import type { RunningServer } from '../../functions/one-machine/start.ts';
 import type { Cli } from '../cli.ts';
-import type { Client } from '../client.ts';
+import type { Client } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { type Following, followRun } from '../follow.ts';
-import { createProgress, type Line } from '../progress.ts';
+import { createProgress, type Line } from '../terminal/progress.ts';
 import { projectNameOf } from '../source.ts';
 import { ensureExample } from './example.ts';
 import { sendPush } from './github-push.ts';

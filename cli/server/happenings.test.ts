@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { Change } from '../../functions/api/watch.ts';
-import { styleOf } from '../io.ts';
+import type { Change } from '../../functions/api/executions/watch.ts';
+import { styleOf } from '../terminal/io.ts';
 import { happenings } from './happenings.ts';
 
 const style = styleOf({ write: () => undefined }, {});

@@ -1,9 +1,9 @@
 // What the running server says of what happens: one line for each build that ended badly and each version that went live.
-import type { ExecutionView } from '../../functions/api/execution-view.ts';
-import type { ReleaseView } from '../../functions/api/release-view.ts';
-import type { Change } from '../../functions/api/watch.ts';
-import { duration, shortRef, shortSha } from '../format.ts';
-import { plain, type Style } from '../io.ts';
+import type { ExecutionView } from '../../functions/api/executions/execution-view.ts';
+import type { ReleaseView } from '../../functions/api/releases/release-view.ts';
+import type { Change } from '../../functions/api/executions/watch.ts';
+import { duration, shortRef, shortSha } from '../terminal/format.ts';
+import { plain, type Style } from '../terminal/io.ts';
 
 /** Executions whose beginning is remembered, to say how long it took until they were live. */
 const REMEMBERED = 1000;

@@ -12,6 +12,9 @@ import { createRepository, type TestRepository } from '../../test/support/reposi
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
+/** On a machine that does much else besides. */
+const PATIENCE_MS = 60_000;
+
 interface Running {
   child: ChildProcess;
   output(): string;
@@ -44,14 +47,15 @@ function start(...words: string[]): Running {
   return one;
 }
 
-const shows = (one: Running, text: string) => until(`"${text}" in\n${one.output()}`, () => Promise.resolve(one.output().includes(text) ? true : undefined));
+const shows = (one: Running, text: string) =>
+  until(`"${text}" in\n${one.output()}`, () => Promise.resolve(one.output().includes(text) ? true : undefined), PATIENCE_MS);
 
 async function page(one: Running, label: string): Promise<string> {
   const port = Number(/http:\/\/localhost:(\d+)/.exec(one.output())?.[1]);
   return (await send(port, 'GET', '/', { host: `${label}.localhost:${port}` })).text;
 }
 
-describe('tidemill server', () => {
+describe('tidemill server', { timeout: 120_000 }, () => {
   test('the first start serves the example and says what is next; a later one says what is live; both end with 0', async () => {
     const first = start('server', '--port', '0');
     await shows(first, 'Ctrl-C stops.');
@@ -117,6 +121,10 @@ describe('tidemill server', () => {
     const later = start('server', '--port', '0');
     await shows(later, 'Ctrl-C stops.');
     const [, name = ''] = /as "([^"]+)"/.exec(one.output()) ?? [];
-    await until('the site of the build that was interrupted', async () => ((await page(later, name)).includes('done-building') ? true : undefined));
+    await until(
+      'the site of the build that was interrupted',
+      async () => ((await page(later, name)).includes('done-building') ? true : undefined),
+      PATIENCE_MS,
+    );
   });
 });

@@ -1,8 +1,8 @@
 // What the server prints for the person who started it: short, true, and with the words to type next.
 import { relative } from 'node:path';
-import type { ProjectView } from '../../functions/api/project-view.ts';
-import { ago, table } from '../format.ts';
-import type { Style } from '../io.ts';
+import type { ProjectView } from '../../functions/api/projects/project-view.ts';
+import { ago, table } from '../terminal/format.ts';
+import type { Style } from '../terminal/io.ts';
 
 export interface Place {
   url: string;

@@ -1,18 +1,18 @@
 // tidemill's own REST API, /api/v1. Whoever listens has already checked the token, Host and Origin.
 import { Hono } from 'hono';
-import { artifacts } from './artifacts.ts';
-import { credentials } from './credentials.ts';
-import { deadLetters } from './deadletters.ts';
+import { artifacts } from './releases/artifacts.ts';
+import { credentials } from './connections/credentials.ts';
+import { deadLetters } from './connections/deadletters.ts';
 import type { Api, ApiDeps } from './deps.ts';
-import { executionLogs } from './execution-logs.ts';
-import { executions } from './executions.ts';
-import { hooks } from './hooks.ts';
-import { Problem, toProblem, toResponse } from './problem.ts';
-import { projects } from './projects.ts';
-import { pushes } from './pushes.ts';
-import { releases } from './releases.ts';
-import { secrets } from './secrets.ts';
-import { watches } from './watch.ts';
+import { executionLogs } from './executions/execution-logs.ts';
+import { executions } from './executions/executions.ts';
+import { hooks } from './connections/hooks.ts';
+import { Problem, toProblem, toResponse } from './http/problem.ts';
+import { projects } from './projects/projects.ts';
+import { pushes } from './connections/pushes.ts';
+import { releases } from './releases/releases.ts';
+import { secrets } from './connections/secrets.ts';
+import { watches } from './executions/watch.ts';
 
 export const BASE_PATH = '/api/v1';
 

@@ -1,7 +1,7 @@
 // The whole chain on one machine with real parts: git, npm, SQLite, files, HTTP.
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ExecutionView } from '../../functions/api/execution-view.ts';
-import type { ProjectView } from '../../functions/api/project-view.ts';
+import type { ExecutionView } from '../../functions/api/executions/execution-view.ts';
+import type { ProjectView } from '../../functions/api/projects/project-view.ts';
 import { createRepository, type Files, frontEnd, type TestRepository } from '../support/repository.ts';
 import { type Machine, startMachine, until } from '../support/machine.ts';
 

@@ -1,0 +1,36 @@
+// /pushes: what was told, and what came of it, or why nothing did.
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import { repositoryLabel } from '../../../shared/decisions/names.ts';
+import { name, timestamp } from '../../../shared/objects/fields.ts';
+import type { Obj } from '../../../shared/objects/kinds.ts';
+import { LABEL } from '../../../shared/objects/meta.ts';
+import { pushSpec, pushStatus } from '../../../shared/objects/push.ts';
+import type { Api } from '../deps.ts';
+import { find, list, newest, reply } from '../http/reply.ts';
+import { page, query } from '../http/request.ts';
+
+const pushView = z.object({ name, createdAt: timestamp, ...pushSpec.shape, ...pushStatus.shape });
+export type PushView = z.infer<typeof pushView>;
+
+const filter = z.strictObject({
+  ...page,
+  /** Pushes to the repository of this project. */
+  project: name.optional(),
+});
+
+export function pushes(app: Hono, api: Api): void {
+  app.get('/pushes', async (c) => {
+    const { project, ...rest } = query(c.req.raw, filter);
+    const labels: Record<string, string> =
+      project === undefined ? {} : { [LABEL.repository]: repositoryLabel((await find(api, 'Project', project)).spec.source.url) };
+    const found = await newest(api, 'Push', { ...rest, labels });
+    return reply(list(pushView), { ...found, items: found.items.map(view) });
+  });
+
+  app.get('/pushes/:push', async (c) => reply(pushView, view(await find(api, 'Push', c.req.param('push')))));
+}
+
+function view({ metadata, spec, status }: Obj<'Push'>): z.input<typeof pushView> {
+  return { told: [], results: [], ...spec, ...status, name: metadata.name, createdAt: metadata.creationTimestamp };
+}

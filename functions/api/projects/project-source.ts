@@ -1,0 +1,53 @@
+// Looks at a project's repository: whether it can be read, and which full ref a short name means in it.
+import type { SpecOf } from '../../../shared/objects/kinds.ts';
+import type { Head } from '../../../shared/ports/git.ts';
+import type { Api } from '../deps.ts';
+import { Problem } from '../http/problem.ts';
+import { find } from '../http/reply.ts';
+
+const SHOWN = 10;
+
+/** Refuses a source that cannot be read now, or lacks the branch, before anything is kept of it. Throws Problem or GitError. */
+export async function checkSource(api: Api, { source }: SpecOf<'Project'>): Promise<{ defaultBranch?: string; heads: Head[] }> {
+  if (!/^(?:\/|[A-Za-z]:[\\/]|[A-Za-z][A-Za-z0-9+.-]*:\/\/|[^/:]+:)/.test(source.url)) {
+    throw new Problem(
+      422,
+      'source-invalid',
+      `"${source.url}" is neither an address nor an absolute path; the server does not know where you are, so give the whole path.`,
+    );
+  }
+  if (source.credential) await find(api, 'Credential', source.credential);
+  const { branch, ...repository } = source;
+  const there = await api.git.heads(repository);
+  if (branch !== undefined && !there.heads.some((head) => head.ref === `refs/heads/${branch}`)) throw noSuchRef('branch', branch, there.heads, 'source.branch');
+  return there;
+}
+
+/**
+ * The full ref, or SHA, that a person means; nothing: the branch that is released to production.
+ * Branches win over tags. Throws Problem 422 naming what there is.
+ */
+export async function fullRef(api: Api, spec: SpecOf<'Project'>, ref: string | undefined): Promise<string | undefined> {
+  if (ref === undefined) return spec.source.branch === undefined ? defaultRef(api, spec) : `refs/heads/${spec.source.branch}`;
+  if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(ref)) return ref;
+  const { branch: _branch, ...repository } = spec.source;
+  const { heads } = await api.git.heads(repository);
+  const wanted = ref.startsWith('refs/') ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
+  const found = wanted.find((full) => heads.some((head) => head.ref === full));
+  if (!found) throw noSuchRef('branch or tag', ref, heads, 'ref');
+  return found;
+}
+
+async function defaultRef(api: Api, spec: SpecOf<'Project'>): Promise<string | undefined> {
+  const { branch: _branch, ...repository } = spec.source;
+  const { defaultBranch, heads } = await api.git.heads(repository);
+  if (heads.length === 0) throw new Problem(422, 'source-not-found', 'The repository has no commits yet. Commit something, then try again.');
+  return defaultBranch === undefined ? undefined : `refs/heads/${defaultBranch}`;
+}
+
+function noSuchRef(what: string, ref: string, heads: Head[], path: string): Problem {
+  const names = heads.map((head) => head.ref.replace(/^refs\/(?:heads|tags)\//, ''));
+  const known = names.length > 0 ? `It has ${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ', …' : ''}.` : 'It has no commits yet.';
+  const short = /^[0-9a-f]{4,63}$/.test(ref) ? ' A commit has to be given by its full SHA.' : '';
+  return new Problem(422, 'source-not-found', `The repository has no ${what} "${ref}". ${known}${short}`, [{ path, message: `no such ${what}` }]);
+}

@@ -1,0 +1,85 @@
+// /artifacts: what was resolved and built, by digest; and the archive of a built site.
+import { Readable } from 'node:stream';
+import type { Hono } from 'hono';
+import { z } from 'zod';
+import { artifactStatus } from '../../../shared/objects/artifact.ts';
+import { digest, gitRef, name, text, timestamp, url } from '../../../shared/objects/fields.ts';
+import type { Obj } from '../../../shared/objects/kinds.ts';
+import { LABEL } from '../../../shared/objects/meta.ts';
+import type { Digest } from '../../../shared/ports/storage.ts';
+import type { Api } from '../deps.ts';
+import { Problem } from '../http/problem.ts';
+import { find, list, newest, reply } from '../http/reply.ts';
+import { page, query } from '../http/request.ts';
+import { artifactsOfVersion } from './versions.ts';
+
+const common = { name, createdAt: timestamp, project: name, execution: name, ...artifactStatus.omit({ conditions: true }).shape };
+
+const artifactView = z.discriminatedUnion('type', [
+  z.object({ ...common, type: z.literal('git'), url, ref: gitRef }),
+  z.object({ ...common, type: z.literal('site'), source: name, taskRun: name, manifest: digest, archive: digest, files: z.int(), size: z.int() }),
+]);
+export type ArtifactView = z.infer<typeof artifactView>;
+
+const versionView = z.object({ version: z.string(), artifact: name, execution: name, createdAt: timestamp, files: z.int(), size: z.int() });
+export type VersionView = z.infer<typeof versionView>;
+
+const filter = z.strictObject({
+  ...page,
+  project: name.optional(),
+  execution: name.optional(),
+  type: z.enum(['git', 'site']).optional(),
+  /** Of any project; goes with no other filter. A page then covers `limit` projects. */
+  version: text(128).optional(),
+});
+
+export function artifacts(app: Hono, api: Api): void {
+  app.get('/artifacts', async (c) => {
+    const { project, execution, type, version, ...rest } = query(c.req.raw, filter);
+    if (version !== undefined) {
+      if (project ?? execution ?? type) throw new Problem(400, 'invalid', 'Give the version alone, or /projects/<project>/versions for those of one project.');
+      const named = await artifactsOfVersion(api, version, rest);
+      return reply(list(artifactView), { ...named, items: named.items.map(view) });
+    }
+    const labels = { ...(project !== undefined && { [LABEL.project]: project }), ...(execution !== undefined && { [LABEL.execution]: execution }) };
+    const found = await newest(api, 'Artifact', { ...rest, labels, ...(type && { keep: (artifact) => artifact.spec.type === type }) });
+    return reply(list(artifactView), { ...found, items: found.items.map(view) });
+  });
+
+  app.get('/artifacts/:artifact', async (c) => reply(artifactView, view(await find(api, 'Artifact', c.req.param('artifact')))));
+
+  app.get('/projects/:project/versions', async (c) => {
+    const project = await find(api, 'Project', c.req.param('project'));
+    const labels = { [LABEL.project]: project.metadata.name };
+    const found = await newest(api, 'Artifact', { ...query(c.req.raw, z.strictObject(page)), labels, keep: (artifact) => artifact.spec.type === 'site' });
+    return reply(list(versionView), { ...found, items: found.items.flatMap(versionOf) });
+  });
+
+  app.get('/artifacts/:artifact/archive', async (c) => archive(api, await find(api, 'Artifact', c.req.param('artifact'))));
+}
+
+function view({ metadata, spec, status }: Obj<'Artifact'>): z.input<typeof artifactView> {
+  return { phase: 'Unresolved', ...spec, ...status, name: metadata.name, createdAt: metadata.creationTimestamp };
+}
+
+function versionOf({ metadata, spec, status }: Obj<'Artifact'>): VersionView[] {
+  if (spec.type !== 'site' || !status?.version) return [];
+  const { execution, files, size } = spec;
+  return [{ version: status.version, artifact: metadata.name, execution, createdAt: metadata.creationTimestamp, files, size }];
+}
+
+/** The reproducible tar.gz, streamed. Its digest is checked on the way: what rotted ends the connection before the end. */
+async function archive(api: Api, { metadata, spec, status }: Obj<'Artifact'>): Promise<Response> {
+  if (spec.type !== 'site') throw new Problem(409, 'no-archive', `Artifact ${metadata.name} is a commit, not a built site: only sites have an archive.`);
+  const blob = await api.storage.getBlob(spec.archive as Digest);
+  if (!blob) throw new Problem(410, 'gone', `The archive of ${metadata.name} is no longer stored.`);
+  const file = `${spec.project}-${status?.version ?? metadata.name}.tar.gz`;
+  return new Response(Readable.toWeb(blob.body) as ReadableStream<Uint8Array>, {
+    headers: {
+      'content-type': 'application/gzip',
+      'content-length': String(blob.size),
+      'content-disposition': `attachment; filename="${file}"`,
+      etag: `"${spec.archive}"`,
+    },
+  });
+}
