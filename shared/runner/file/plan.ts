@@ -4,7 +4,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Isolation } from '../isolation/isolation.ts';
 import { checkIsolation, checkRunSpec, checkStepAction, checkTask } from '../task/check.ts';
-import type { Param, ParamSpec, References, RunSpec, StepAction, Task } from '../task/spec.ts';
+import type { Param, ParamSpec, References, RunSpec, Task } from '../task/spec.ts';
 import { InvalidFile, type Manifest, located } from './documents.ts';
 import { InvalidValueText, valueFromText, valueFromYaml } from './values.ts';
 
@@ -164,7 +164,7 @@ function references(manifests: readonly Manifest[], folder: string): References 
       if (!manifest) return undefined;
       const action = { ...(manifest.content['spec'] as object), ...withValues(manifest.content['spec'] as Record<string, unknown>, 'params', 'default') };
       located(manifest, 'spec', ['spec'], () => checkStepAction(action, 'spec'));
-      return action as StepAction;
+      return action;
     },
     secret: async (name) => dataOf(find('Secret', name, ['v1']), 'base64', 'stringData'),
     configMap: async (name) => dataOf(find('ConfigMap', name, ['v1']), 'utf8', 'binaryData'),
