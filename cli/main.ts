@@ -4,5 +4,14 @@ import { fileURLToPath } from 'node:url';
 
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tidemill', import.meta.url)));
 
+const words = process.argv.slice(2);
+// Whoever read along has gone, as with `| head`: a server goes on without, everything else has nobody left to tell.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!words.includes('server')) process.exit(0);
+  });
+}
+
 const { runProgram } = await import('./program.ts');
-process.exitCode = await runProgram(process.argv.slice(2));
+process.exitCode = await runProgram(words);
