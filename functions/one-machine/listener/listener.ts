@@ -6,6 +6,7 @@ import { createRouter, type Routes } from './routes.ts';
 export interface ListenerOptions extends Routes {
   /** The port wanted; another free one when it is taken. 0: any. */
   port: number;
+  limits?: Partial<typeof LIMITS>;
 }
 
 export interface Listener {
@@ -35,7 +36,7 @@ export async function createListener(options: ListenerOptions): Promise<Listener
     if (closing) response.setHeader('Connection', 'close');
     router(request, response);
   };
-  const servers = await listenOnLoopback(options.port, () => makeServer(respond));
+  const servers = await listenOnLoopback(options.port, () => makeServer(respond, { ...LIMITS, ...options.limits }));
   // Such as no file descriptor left for a connection: that one is lost, the server is not.
   for (const server of servers) server.on('error', (error) => options.log.error({ error: error.message }, 'The listener reports an error'));
   const port = portOf(servers[0]);
@@ -56,8 +57,8 @@ export async function createListener(options: ListenerOptions): Promise<Listener
   };
 }
 
-function makeServer(respond: (request: IncomingMessage, response: ServerResponse) => void): Server {
-  const server = createServer({ ...LIMITS, noDelay: true, shouldUpgradeCallback: isWebSocket }, respond);
+function makeServer(respond: (request: IncomingMessage, response: ServerResponse) => void, limits: typeof LIMITS): Server {
+  const server = createServer({ ...limits, noDelay: true, shouldUpgradeCallback: isWebSocket }, respond);
   server.maxConnections = MAX_CONNECTIONS;
   // "100 Continue" is for the routes to say, once they have found nothing to refuse.
   server.on('checkContinue', respond);
