@@ -3,8 +3,8 @@ import { expect, it, vi } from 'vitest';
 import { AlreadyExists, Conflict } from '../ports/objects.ts';
 import type { Delivery, Settlement } from '../ports/broker.ts';
 import { InvalidObject } from '../objects/kinds.ts';
-import { DONE, REQUESTED, RESOLVED, testEvent, testPipeline, withCondition } from './test-objects.ts';
-import { count, openTestStore } from './test-store.ts';
+import { DONE, REQUESTED, RESOLVED, testEvent, testPipeline, withCondition } from './test/things.ts';
+import { count, openTestStore } from './test/open.ts';
 
 const ref = (name: string) => ({ namespace: 'default', name });
 

@@ -2,12 +2,12 @@
 import type { TidemillEvent } from '../events/event.ts';
 import type { NewObj, Obj } from '../objects/kinds.ts';
 import type { Delivery } from '../ports/broker.ts';
-import type { Held } from './backlog.ts';
-import type { StoreBroker } from './broker.ts';
-import type { Database } from './database.ts';
-import { eventText } from './ledger.ts';
-import { prepareNew, prepareStatus } from './prepare.ts';
-import type { Records } from './records.ts';
+import type { Held } from './broker/backlog.ts';
+import type { StoreBroker } from './broker/broker.ts';
+import type { Database } from './database/database.ts';
+import { eventText } from './broker/ledger.ts';
+import { prepareNew, prepareStatus } from './objects/prepare.ts';
+import type { Records } from './objects/records.ts';
 
 export interface Change {
   /** New objects; one that is there already is success. */

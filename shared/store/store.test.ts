@@ -5,9 +5,9 @@ import { expect, it } from 'vitest';
 import { type OpenBroker, brokerContract } from '../../test/contracts/broker.ts';
 import { objectsContract } from '../../test/contracts/objects.ts';
 import { type StoreOptions, openStore } from './store.ts';
-import { StoreError } from './errors.ts';
-import { testEvent } from './test-objects.ts';
-import { openTestStore, tempPath } from './test-store.ts';
+import { StoreError } from './database/errors.ts';
+import { testEvent } from './test/things.ts';
+import { openTestStore, tempPath } from './test/open.ts';
 
 const openBroker = (path: string, options: StoreOptions): OpenBroker => {
   const store = openStore(path, { backoff: { base_ms: 20, cap_ms: 100 }, ...options });

@@ -1,11 +1,11 @@
 // The store of one machine: objects, events and deliveries in one SQLite file, so that an outcome is one transaction.
 import type { Broker } from '../ports/broker.ts';
 import type { Objects } from '../ports/objects.ts';
-import { type BrokerOptions, createBroker } from './broker.ts';
+import { type BrokerOptions, createBroker } from './broker/broker.ts';
 import { type Commit, createCommit } from './commit.ts';
-import { type Database, openDatabase } from './database.ts';
-import { createObjects } from './objects.ts';
-import { createRecords } from './records.ts';
+import { type Database, openDatabase } from './database/database.ts';
+import { createObjects } from './objects/objects.ts';
+import { createRecords } from './objects/records.ts';
 
 export type StoreOptions = BrokerOptions;
 

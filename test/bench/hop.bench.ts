@@ -8,7 +8,7 @@ import type { TidemillEvent } from '../../shared/events/event.ts';
 import { rootId } from '../../shared/events/ids.ts';
 import type { Ports } from '../../shared/host/contract.ts';
 import { type AnyHandler, type Entry, startHost } from '../../shared/host/host.ts';
-import { type Database, PRAGMAS, openDatabase } from '../../shared/store/database.ts';
+import { type Database, PRAGMAS, openDatabase } from '../../shared/store/database/database.ts';
 import { createStore, openStore } from '../../shared/store/store.ts';
 import { median } from './figures.ts';
 import type { BenchRow, RunBench } from './row.ts';
@@ -166,7 +166,8 @@ function newestRows({ sql }: Database, count: number): EventRow[] {
   return (sql.prepare('SELECT id, source, type, event FROM events ORDER BY seq DESC LIMIT ?').all(count) as unknown as EventRow[]).toReversed();
 }
 
-const TABLE = 'CREATE TABLE events (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, event TEXT NOT NULL, UNIQUE (id, source)) STRICT';
+const TABLE =
+  'CREATE TABLE events (seq INTEGER PRIMARY KEY, id TEXT NOT NULL, source TEXT NOT NULL, type TEXT NOT NULL, event TEXT NOT NULL, UNIQUE (id, source)) STRICT';
 const INSERT = 'INSERT INTO events (id, source, type, event) VALUES (?, ?, ?, ?)';
 
 /** The peer: the same rows, so many in a transaction, in a loop that does nothing else. Returns rows per second. */
@@ -197,7 +198,7 @@ async function fill(path: string, count: number, log: (line: string) => void): P
   sql.exec(PRAGMAS);
   const insert = sql.prepare(INSERT);
   const from = Date.now() - 30 * DAY_MS;
-  for (let i = 0; i < count; ) {
+  for (let i = 0; i < count;) {
     sql.exec('BEGIN');
     for (let j = 0; j < 10_000 && i < count; j++, i++) {
       const event = rootEvent(from + (i / count) * 30 * DAY_MS);

@@ -104,7 +104,10 @@ export function objectsContract(adapter: string, open: () => Promise<OpenObjects
         const created = await objects.create(lane('a', { x: '1' }));
         created.metadata.labels!['x'] = 'changed';
         created.spec.project = 'changed';
-        expect(await objects.get('Lane', { namespace: 'default', name: 'a' })).toMatchObject({ metadata: { labels: { x: '1' } }, spec: { project: 'example' } });
+        expect(await objects.get('Lane', { namespace: 'default', name: 'a' })).toMatchObject({
+          metadata: { labels: { x: '1' } },
+          spec: { project: 'example' },
+        });
       });
     });
 

@@ -1,8 +1,8 @@
 // The WAL is moved into the database beside the event loop, and never grows for ever.
 import { statSync } from 'node:fs';
 import { expect, it } from 'vitest';
-import { count, openTestStore } from './test-store.ts';
-import { testEvent } from './test-objects.ts';
+import { count, openTestStore } from '../test/open.ts';
+import { testEvent } from '../test/things.ts';
 
 it('keeps the WAL bounded while writers never pause, and the event loop free', { timeout: 60_000 }, async () => {
   const store = openTestStore();

@@ -1,8 +1,8 @@
 // One subscription at work: so many deliveries in hand at once, each settled durably, with backoff and the dead letter.
-import type { Delivery, Settlement, Subscription } from '../ports/broker.ts';
+import type { Delivery, Settlement, Subscription } from '../../ports/broker.ts';
 import type { Backlog, Held } from './backlog.ts';
 import type { Chaos } from './chaos.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../database/database.ts';
 import type { Ledger } from './ledger.ts';
 
 const MAX_REASON = 4096;

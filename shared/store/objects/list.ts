@@ -1,7 +1,7 @@
 // Pages of objects, in the order of namespace and name, always from an index: the primary key, or that of one label.
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { InvalidObject, type Kind } from '../objects/kinds.ts';
-import type { ListOptions } from '../ports/objects.ts';
+import { InvalidObject, type Kind } from '../../objects/kinds.ts';
+import type { ListOptions } from '../../ports/objects.ts';
 import type { Row } from './records.ts';
 
 /** Characters of spec and status in one page, so that reading one never holds up the event loop. The first object is always in. */

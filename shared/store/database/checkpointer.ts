@@ -82,7 +82,13 @@ export function createCheckpointer(sql: DatabaseSync, path: string): Checkpointe
   };
 
   const startWorker = (): Worker => {
-    const started = new Worker(THREAD, { eval: true, workerData: path, execArgv: [], env: {}, resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 } });
+    const started = new Worker(THREAD, {
+      eval: true,
+      workerData: path,
+      execArgv: [],
+      env: {},
+      resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 4 },
+    });
     started.unref();
     started.on('message', answered);
     started.on('error', goAlone);

@@ -1,7 +1,7 @@
 // The port Objects on SQLite.
-import { InvalidObject, type Kind, type NewObj, type Obj } from '../objects/kinds.ts';
-import type { ListOptions, Objects, Page, WatchOptions } from '../ports/objects.ts';
-import type { Database } from './database.ts';
+import { InvalidObject, type Kind, type NewObj, type Obj } from '../../objects/kinds.ts';
+import type { ListOptions, Objects, Page, WatchOptions } from '../../ports/objects.ts';
+import type { Database } from '../database/database.ts';
 import { type Place, type ReadPage, createPages } from './list.ts';
 import { checkKind, prepareNew, prepareSpec, prepareStatus } from './prepare.ts';
 import { type Records, type Row, createRecords, toObject } from './records.ts';

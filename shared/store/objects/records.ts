@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
 import { isDeepStrictEqual } from 'node:util';
-import { type Kind, type Obj, kinds } from '../objects/kinds.ts';
-import { AlreadyExists, Conflict, NotFound, type Ref } from '../ports/objects.ts';
+import { type Kind, type Obj, kinds } from '../../objects/kinds.ts';
+import { AlreadyExists, Conflict, NotFound, type Ref } from '../../ports/objects.ts';
 import type { Prepared } from './prepare.ts';
 
 /** So many changes are kept for watches, of all kinds together; at least. */
@@ -80,7 +80,9 @@ export function createRecords(sql: DatabaseSync): Records {
   const add = sql.prepare(
     'INSERT INTO objects (kind, namespace, name, uid, version, generation, created, labels, annotations, spec, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   );
-  const change = sql.prepare('UPDATE objects SET version = ?, generation = ?, labels = ?, annotations = ?, spec = ?, status = ? WHERE kind = ? AND namespace = ? AND name = ?');
+  const change = sql.prepare(
+    'UPDATE objects SET version = ?, generation = ?, labels = ?, annotations = ?, spec = ?, status = ? WHERE kind = ? AND namespace = ? AND name = ?',
+  );
   const drop = sql.prepare('DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?');
   const addLabel = sql.prepare('INSERT INTO labels (kind, key, value, namespace, name, object) VALUES (?, ?, ?, ?, ?, ?)');
   const dropLabel = sql.prepare('DELETE FROM labels WHERE kind = ? AND key = ? AND value = ? AND namespace = ? AND name = ?');

@@ -1,7 +1,7 @@
 // Watches: read from the change log and woken in process, so a slow reader costs no memory and nobody polls.
 import type { DatabaseSync } from 'node:sqlite';
-import type { Kind, Obj } from '../objects/kinds.ts';
-import { Expired, type WatchEvent, type WatchOptions } from '../ports/objects.ts';
+import type { Kind, Obj } from '../../objects/kinds.ts';
+import { Expired, type WatchEvent, type WatchOptions } from '../../ports/objects.ts';
 import type { Place, ReadPage } from './list.ts';
 import { type ChangeType, type Records, parseLabels, toObject } from './records.ts';
 
@@ -22,10 +22,13 @@ interface Change {
 export type Watch = <K extends Kind>(kind: K, options: WatchOptions) => AsyncGenerator<WatchEvent<K>>;
 
 export function createWatch(sql: DatabaseSync, records: Records, page: ReadPage): Watch {
-  const after = sql.prepare('SELECT version, type, namespace, name, labels, labels_before, object FROM changes WHERE kind = ? AND version > ? ORDER BY version LIMIT ?');
+  const after = sql.prepare(
+    'SELECT version, type, namespace, name, labels, labels_before, object FROM changes WHERE kind = ? AND version > ? ORDER BY version LIMIT ?',
+  );
 
   const read = (kind: Kind, since: number): Change[] => {
-    if (since < records.floor()) throw new Expired(`Changes after version ${since} are no longer kept, only those after ${records.floor()}: list again, and watch from there`);
+    if (since < records.floor())
+      throw new Expired(`Changes after version ${since} are no longer kept, only those after ${records.floor()}: list again, and watch from there`);
     return after.all(kind, since, CHUNK) as unknown as Change[];
   };
 

@@ -1,7 +1,7 @@
 // A process of the crash test: publishes and commits as fast as it can, prints what was confirmed, until it is killed.
 import { argv, stdout } from 'node:process';
-import { openStore } from './store.ts';
-import { DONE, REQUESTED, RESOLVED, testEvent, testPipeline } from './test-objects.ts';
+import { openStore } from '../store.ts';
+import { DONE, REQUESTED, RESOLVED, testEvent, testPipeline } from './things.ts';
 
 const [, , path, round] = argv;
 if (!path || !round) throw new Error('Usage: storm.child.ts DATABASE ROUND');

@@ -1,8 +1,8 @@
 // What must not grow with what is kept: deliveries, lists and watches read from indexes, bounded memory, bounded log.
 import { DatabaseSync } from 'node:sqlite';
 import { expect, it, vi } from 'vitest';
-import { DONE, REQUESTED, testEvent, testPipeline } from './test-objects.ts';
-import { count, openTestStore, tempPath } from './test-store.ts';
+import { DONE, REQUESTED, testEvent, testPipeline } from './things.ts';
+import { count, openTestStore, tempPath } from './open.ts';
 
 it('delivers 10,000 that wait, once each, when their time comes, and others in the meantime', { timeout: 60_000 }, async () => {
   const store = openTestStore();

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
-import { type Database, openDatabase } from './database.ts';
-import { type Store, type StoreOptions, createStore } from './store.ts';
+import { type Database, openDatabase } from '../database/database.ts';
+import { type Store, type StoreOptions, createStore } from '../store.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, it, vi } from 'vitest';
-import { StoreError } from './errors.ts';
-import { DONE, REQUESTED, testEvent, testPipeline } from './test-objects.ts';
-import { count, openTestStore, tempPath } from './test-store.ts';
+import { StoreError } from '../database/errors.ts';
+import { DONE, REQUESTED, testEvent, testPipeline } from './things.ts';
+import { count, openTestStore, tempPath } from './open.ts';
 
 afterEach(() => {
   vi.useRealTimers();
@@ -34,7 +34,9 @@ it('refuses writes on a full disk, loses none that it confirmed, and goes on whe
   expect(refused).toBeInstanceOf(StoreError);
   expect(refused).toMatchObject({ kind: 'full', message: expect.stringContaining('the disk is full; make room') });
   expect(confirmed.length).toBeGreaterThan(0);
-  await expect(store.objects.create({ ...testPipeline('big'), metadata: { name: 'big', namespace: 'default', annotations: { a: 'x'.repeat(4096) } } })).rejects.toMatchObject({ kind: 'full' });
+  await expect(
+    store.objects.create({ ...testPipeline('big'), metadata: { name: 'big', namespace: 'default', annotations: { a: 'x'.repeat(4096) } } }),
+  ).rejects.toMatchObject({ kind: 'full' });
   const readable = db.sql.prepare('SELECT count(*) AS n FROM events').get() as { n: number };
   expect(readable.n).toBe(confirmed.length);
 
@@ -135,7 +137,9 @@ it('has everything that it confirmed, and no half of anything, after it was kill
       return DONE;
     });
     await expect.poll(() => count(store.db, 'deliveries'), { timeout: 20_000 }).toBe(0);
-    expect(sql.prepare("SELECT count(*) AS n FROM events WHERE id LIKE 'cause-%'").get()).toEqual(sql.prepare("SELECT count(*) AS n FROM events WHERE id LIKE 'effect-%'").get());
+    expect(sql.prepare("SELECT count(*) AS n FROM events WHERE id LIKE 'cause-%'").get()).toEqual(
+      sql.prepare("SELECT count(*) AS n FROM events WHERE id LIKE 'effect-%'").get(),
+    );
     await store.close();
   }
 });

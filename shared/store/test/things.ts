@@ -1,7 +1,7 @@
 // Objects and events that the tests of this folder put into a store.
-import type { TidemillEvent } from '../events/event.ts';
-import type { NewObj, Obj } from '../objects/kinds.ts';
-import type { Settlement } from '../ports/broker.ts';
+import type { TidemillEvent } from '../../events/event.ts';
+import type { NewObj, Obj } from '../../objects/kinds.ts';
+import type { Settlement } from '../../ports/broker.ts';
 
 export const REQUESTED = 'dev.tidemill.artifact.requested.v1';
 export const RESOLVED = 'dev.tidemill.artifact.resolved.v1';
@@ -15,7 +15,15 @@ export const testEvent = (id: string, type: typeof REQUESTED | typeof RESOLVED =
   time: '2026-11-21T10:00:00.000Z',
   datacontenttype: 'application/json',
   chainid: '0f8fad5b-d9cb-469f-a165-70867728950e',
-  data: { namespace: 'default', project: 'example', execution: 'e1', artifact: 'a1', type: 'git', digest: `sha1:${'a'.repeat(40)}`, ...(size > 0 && { filler: 'x'.repeat(size) }) },
+  data: {
+    namespace: 'default',
+    project: 'example',
+    execution: 'e1',
+    artifact: 'a1',
+    type: 'git',
+    digest: `sha1:${'a'.repeat(40)}`,
+    ...(size > 0 && { filler: 'x'.repeat(size) }),
+  },
 });
 
 export const testPipeline = (name: string): NewObj<'Pipeline'> => ({

@@ -1,6 +1,6 @@
 // Group commit: one transaction for all that wait, each write on its own, none resolved before the commit.
 import { expect, it } from 'vitest';
-import { openTestStore } from './test-store.ts';
+import { openTestStore } from '../test/open.ts';
 
 function openTable() {
   const store = openTestStore();

@@ -1,10 +1,10 @@
 // The port Broker on SQLite: events and their deliveries are rows; what was just committed is delivered from memory.
-import type { TidemillEvent } from '../events/event.ts';
-import type { Broker, DeadLetter } from '../ports/broker.ts';
+import type { TidemillEvent } from '../../events/event.ts';
+import type { Broker, DeadLetter } from '../../ports/broker.ts';
 import { createBacklog } from './backlog.ts';
 import { type ChaosOptions, createChaos } from './chaos.ts';
 import { steadyClock } from './clock.ts';
-import type { Database } from './database.ts';
+import type { Database } from '../database/database.ts';
 import { type DeadRow, type EventText, type Ledger, createLedger, eventText } from './ledger.ts';
 import { type Backoff, type Subscriber, createSubscriber } from './subscriber.ts';
 
@@ -70,7 +70,8 @@ export function createBroker(db: Database, options: BrokerOptions = {}): StoreBr
     offer,
     publish: async (events: readonly TidemillEvent[]) => {
       const texts = events.map(eventText);
-      if (texts.length > 0) await db.write(
+      if (texts.length > 0)
+        await db.write(
           () => insert(texts),
           (fresh) => offer(fresh, false),
         );

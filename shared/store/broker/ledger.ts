@@ -1,6 +1,6 @@
 // The rows behind the broker: events, what is still to be delivered of them, and dead letters. All of it runs inside somebody's transaction.
 import type { DatabaseSync } from 'node:sqlite';
-import type { TidemillEvent } from '../events/event.ts';
+import type { TidemillEvent } from '../../events/event.ts';
 
 /** Characters of an event as JSON: above what an object may have, since Tekton's events carry one. */
 const MAX_EVENT = 2_097_152;

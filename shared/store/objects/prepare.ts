@@ -1,6 +1,6 @@
 // Objects on their way into a row: checked against their schemas, and turned into text, before any transaction begins.
-import { InvalidObject, type Kind, type NewObj, type Obj, kinds, parseSpec, parseStatus } from '../objects/kinds.ts';
-import { metadata } from '../objects/meta.ts';
+import { InvalidObject, type Kind, type NewObj, type Obj, kinds, parseSpec, parseStatus } from '../../objects/kinds.ts';
+import { metadata } from '../../objects/meta.ts';
 
 /** Characters of spec and status together; the API server of Kubernetes refuses objects of about this size too. */
 const MAX_SIZE = 1_572_864;
@@ -76,7 +76,8 @@ function checkMetadata(kind: Kind, value: unknown) {
 
 function readVersion(object: Obj): number {
   const version = Number(object.metadata?.resourceVersion);
-  if (!Number.isSafeInteger(version) || version < 1) throw new InvalidObject(`${object.kind}.metadata.resourceVersion: read the object first, and change what was read`);
+  if (!Number.isSafeInteger(version) || version < 1)
+    throw new InvalidObject(`${object.kind}.metadata.resourceVersion: read the object first, and change what was read`);
   return version;
 }
 
