@@ -3,7 +3,9 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiDeps } from '../api/deps.ts';
 import type { SiteOptions } from '../site/site.ts';
 
-type Site = (request: IncomingMessage, response: ServerResponse, host: string) => void | Promise<void>;
+export type Site = (request: IncomingMessage, response: ServerResponse, host: string) => void | Promise<void>;
+
+export type Api = (request: Request) => Promise<Response>;
 
 export function lazySite(options: SiteOptions): Site {
   let site: Promise<Site> | undefined;
@@ -16,7 +18,7 @@ export function lazySite(options: SiteOptions): Site {
   };
 }
 
-export function lazyApi(deps: ApiDeps): (request: Request) => Promise<Response> {
+export function lazyApi(deps: ApiDeps): Api {
   let api: Promise<{ fetch(request: Request): Response | Promise<Response> }> | undefined;
   return async (request) => {
     api ??= import('../api/api.ts').then(({ createApi }) => createApi(deps));

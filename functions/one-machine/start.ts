@@ -1,20 +1,12 @@
-// Everything in one process: the adapters of one machine, the functions of the graph, and one port for all of it.
-import { randomUUID } from 'node:crypto';
+// A server of one machine: the port answers at once, and what stands behind it is loaded while the first requests may wait.
 import { mkdir } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
-import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { dataPaths, removeServerInfo, writeServerInfo } from '../../shared/host/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
-import { type AnyHandler, startHost } from '../../shared/host/host.ts';
-import { functions } from '../graph.ts';
-import { createWebhook } from './webhook.ts';
-import { type AdapterOptions, openAdapters } from './adapters.ts';
+import type { AdapterOptions } from './adapters.ts';
+import type { Core, CoreOptions } from './core.ts';
 import { keepSecret } from './keep-secret.ts';
 import { createListener } from './listener/listener.ts';
-import { lazyApi, lazySite } from './lazy.ts';
-import { createPublish } from './publish.ts';
-import { createRepositoryWatch } from '../repository-watch/watch.ts';
-import { siteLinks } from './site-links.ts';
 
 export interface ServerOptions {
   /** The data folder. Made where there is none. */
@@ -44,61 +36,59 @@ export interface RunningServer {
   close(grace_ms: number): Promise<void>;
 }
 
-const DRAIN_SHARE = 0.5;
+/** Of the grace, for answers that are on their way. */
+const LISTENER_SHARE = 0.5;
 
+/** Resolves when all of it is ready. Throws when the folder is another server's, or cannot be used. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const { log } = options;
   const paths = dataPaths(options.data);
   const firstStart = (await mkdir(paths.root, { recursive: true, mode: 0o700 })) !== undefined;
-  const now = () => new Date().toISOString();
   const [token, webhookSecret] = await Promise.all([keepSecret(paths.token), options.webhookSecret ?? keepSecret(paths.webhookSecret)]);
-  const adapters = openAdapters({ paths, log, now, slots: options.slots ?? Math.max(2, Math.ceil(availableParallelism() / 2)), instrument: options.instrument });
-  const { objects, storage, runner, git, secrets, broker, commit } = adapters;
-  const ports = { objects, storage, runner, git, secrets };
 
-  startHost({ functions, load: loadHandler, ports, broker, commit, log, now });
-  const webhook = await createWebhook({ directory: join(paths.root, 'inbox'), secret: () => webhookSecret, storage, broker, log });
-  const publish = createPublish(broker, now);
-  let port = options.port;
-  const address = (label: string) => `http://${label}.localhost:${port}/`;
-  const listener = await createListener({
-    webhook: webhook.accept,
-    site: lazySite({ objects, storage, log }),
-    api: lazyApi({ ...ports, publish, deadLetters: webhook.deadLetters, redrive: webhook.redrive, now, log, newId: randomUUID }),
-    token,
-    port: options.port,
-    log,
-    sites: () => siteLinks(objects, address),
-  });
-  port = listener.port;
-  await writeServerInfo(paths.root, { url: listener.url, pid: process.pid, startedAt: now() });
-
-  webhook.drain();
-  await adapters.recover();
-  const watch = createRepositoryWatch({ objects, git, publish: (events) => broker.publish(events), now, log });
-  watch.start();
+  const opening = Promise.withResolvers<Core>();
+  const listener = await listen(opening.promise, { token, port: options.port, log });
+  const address = (label: string) => `http://${label}.localhost:${listener.port}/`;
+  try {
+    // The port answers /healthz from here on; importing what is behind it would keep the event loop from that.
+    await turn();
+    const { openCore } = await import('./core.ts');
+    const { slots, instrument } = options;
+    opening.resolve(await openCore({ paths, log, webhookSecret, address, slots, instrument } satisfies CoreOptions));
+  } catch (error) {
+    opening.reject(error);
+    await listener.close(0);
+    throw error;
+  }
+  const core = await opening.promise;
+  await writeServerInfo(paths.root, { url: listener.url, pid: process.pid, startedAt: new Date().toISOString() });
   return {
     url: listener.url,
-    port,
+    port: listener.port,
     token,
     webhookSecret,
     firstStart,
-    isolation: adapters.isolation,
+    isolation: core.isolation,
     close: async (grace_ms) => {
       const until = Date.now() + grace_ms;
-      const left = () => Math.max(0, until - Date.now());
-      await watch.stop();
-      await listener.close(left() * DRAIN_SHARE);
-      await webhook.close();
-      await broker.stop(left());
-      await runner.stop(left());
+      await listener.close(grace_ms * LISTENER_SHARE);
+      await core.close(Math.max(0, until - Date.now()));
       await removeServerInfo(paths.root);
-      await adapters.close();
     },
   };
 }
 
-async function loadHandler(name: string): Promise<AnyHandler> {
-  const module = (await import(`../${name}/handler.ts`)) as { handle: AnyHandler };
-  return module.handle;
+/** A listener whose requests wait for the core while that is being opened. */
+async function listen(opening: Promise<Core>, options: { token: string; port: number; log: Log }) {
+  let core: Core | undefined;
+  // Whoever started the server is told of a failure; the requests that wait end with the listener.
+  opening.then((opened) => (core = opened)).catch(() => undefined);
+  return createListener({
+    ...options,
+    webhook: (request, response) => (core ? core.webhook(request, response) : opening.then(({ webhook }) => webhook(request, response))),
+    site: (request, response, label) => (core ? core.site(request, response, label) : opening.then(({ site }) => site(request, response, label))),
+    api: async (request) => (await opening).api(request),
+    sites: async () => (await opening).sites(),
+    notReady: () => (core ? undefined : 'starting: the store is being opened, and what was under way is taken up again'),
+  });
 }

@@ -1,7 +1,6 @@
 // The folder that one machine keeps everything in: what stands where, and how a client finds the running server and its token.
 import { chmod, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
 
 /** Name of the folder when nobody says otherwise. */
 export const DATA_FOLDER = '.tidemill';
@@ -29,36 +28,20 @@ export function dataPaths(root: string) {
   };
 }
 
-const serverInfo = z.object({
-  /** Where the API answers, such as http://127.0.0.1:8787 */
-  url: z.url({ protocol: /^https?$/ }),
-  pid: z.int().positive(),
-  /** RFC 3339. */
-  startedAt: z.iso.datetime({ offset: true }),
-});
-export type ServerInfo = z.infer<typeof serverInfo>;
+/** What the server tells of itself; its schema is in server-info.ts. */
+export interface ServerInfo {
+  url: string;
+  pid: number;
+  startedAt: string;
+}
 
 /** Tells clients where the server is: written whole and readable by its owner only. */
 export async function writeServerInfo(root: string, info: ServerInfo): Promise<void> {
   await writePrivate(dataPaths(root).server, `${JSON.stringify(info)}\n`);
 }
 
-/** What the server last wrote; undefined when it never did, or closed. Whether it still lives is the caller's to find out. */
-export async function readServerInfo(root: string): Promise<ServerInfo | undefined> {
-  const path = dataPaths(root).server;
-  const content = await readIfThere(path);
-  if (content === undefined) return undefined;
-  const checked = serverInfo.safeParse(parseOrUndefined(content));
-  if (!checked.success) throw new Error(`${path} is not what tidemill writes there; stop the server, delete the file, and start again`);
-  return checked.data;
-}
-
 export async function removeServerInfo(root: string): Promise<void> {
   await rm(dataPaths(root).server, { force: true });
-}
-
-export async function writeToken(root: string, token: string): Promise<void> {
-  await writePrivate(dataPaths(root).token, `${token}\n`);
 }
 
 /** The API's token; undefined when the server has never run on this folder. */
@@ -81,19 +64,11 @@ async function writePrivate(path: string, content: string): Promise<void> {
   await rename(beside, path);
 }
 
-async function readIfThere(path: string): Promise<string | undefined> {
+export async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
-  }
-}
-
-function parseOrUndefined(content: string): unknown {
-  try {
-    return JSON.parse(content);
-  } catch {
-    return undefined; // The schema says what is wrong with it.
   }
 }

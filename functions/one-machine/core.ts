@@ -1,0 +1,75 @@
+// What stands behind the port: the adapters of one machine, the functions of the graph, and what brings them their events.
+import { randomUUID } from 'node:crypto';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import type { dataPaths } from '../../shared/host/data-folder.ts';
+import type { Log } from '../../shared/host/contract.ts';
+import { type AnyHandler, startHost } from '../../shared/host/host.ts';
+import type { GithubWebhook } from '../github-webhook/accept.ts';
+import { functions } from '../graph.ts';
+import { createRepositoryWatch } from '../repository-watch/watch.ts';
+import { type AdapterOptions, openAdapters } from './adapters.ts';
+import { type Api, lazyApi, lazySite, type Site } from './lazy.ts';
+import { createPublish } from './publish.ts';
+import { siteLinks } from './site-links.ts';
+import { createWebhook } from './webhook.ts';
+
+export interface CoreOptions {
+  paths: ReturnType<typeof dataPaths>;
+  log: Log;
+  webhookSecret: string;
+  /** Address of the site of a host label. */
+  address: (label: string) => string;
+  /** TaskRuns at once. Default: one for each two processors, two at least. */
+  slots?: number | undefined;
+  instrument?: AdapterOptions['instrument'];
+}
+
+export interface Core {
+  webhook: GithubWebhook;
+  site: Site;
+  api: Api;
+  sites: () => Promise<{ name: string; url: string }[]>;
+  isolation: () => Promise<string>;
+  /** Lets what is in hand finish for at most so long. */
+  close(grace_ms: number): Promise<void>;
+}
+
+/** Throws StoreError when another server has the folder. What was under way goes on when it resolves. */
+export async function openCore(options: CoreOptions): Promise<Core> {
+  const { paths, log, webhookSecret } = options;
+  const now = () => new Date().toISOString();
+  const slots = options.slots ?? Math.max(2, Math.ceil(availableParallelism() / 2));
+  const adapters = openAdapters({ paths, log, now, slots, instrument: options.instrument });
+  const { objects, storage, runner, git, secrets, broker, commit } = adapters;
+  const ports = { objects, storage, runner, git, secrets };
+
+  startHost({ functions, load: loadHandler, ports, broker, commit, log, now });
+  const webhook = await createWebhook({ directory: join(paths.root, 'inbox'), secret: () => webhookSecret, storage, broker, log });
+  const watch = createRepositoryWatch({ objects, git, publish: (events) => broker.publish(events), now, log });
+  webhook.drain();
+  await adapters.recover();
+  watch.start();
+  const { accept, deadLetters, redrive } = webhook;
+  return {
+    webhook: accept,
+    site: lazySite({ objects, storage, log }),
+    api: lazyApi({ ...ports, publish: createPublish(broker, now), deadLetters, redrive, now, log, newId: randomUUID }),
+    sites: () => siteLinks(objects, options.address),
+    isolation: adapters.isolation,
+    close: async (grace_ms) => {
+      const until = Date.now() + grace_ms;
+      const left = () => Math.max(0, until - Date.now());
+      await watch.stop();
+      await webhook.close();
+      await broker.stop(left());
+      await runner.stop(left());
+      await adapters.close();
+    },
+  };
+}
+
+async function loadHandler(name: string): Promise<AnyHandler> {
+  const module = (await import(`../${name}/handler.ts`)) as { handle: AnyHandler };
+  return module.handle;
+}
