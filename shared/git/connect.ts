@@ -39,7 +39,7 @@ export function createConnector(options: ConnectOptions): Connector {
 
   async function makeFolders(): Promise<void> {
     await rm(join(directory, 'keys'), { recursive: true, force: true });
-    for (const name of ['home', 'keys', 'ssh']) await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
+    await mkdir(join(directory, 'home'), { recursive: true, mode: 0o700 });
   }
 
   async function prepare(): Promise<void> {

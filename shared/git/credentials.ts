@@ -1,5 +1,5 @@
 // Credentials on their way to git: by its environment and a file of mode 0600, for one host only, never in an argument or an address.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GitError } from '../ports/git.ts';
 import type { Address } from './address.ts';
@@ -62,6 +62,7 @@ function basic({ username, password }: { username: string; password: string }): 
 
 /** Without a credential ssh has no key at all: the server's own identity is nobody's to use. */
 async function openSsh(privateKey: string | undefined, directory: string): Promise<Access> {
+  for (const name of ['keys', 'ssh']) await mkdir(join(directory, name), { recursive: true, mode: 0o700 });
   const folder = await mkdtemp(join(directory, 'keys', 'key-'));
   const file = join(folder, 'key');
   if (privateKey) await writeFile(file, privateKey.endsWith('\n') ? privateKey : `${privateKey}\n`, { mode: 0o600 });

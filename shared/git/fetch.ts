@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GitError } from '../ports/git.ts';
+import { GitError } from '../ports/git.ts';
 import type { Address } from './address.ts';
 import type { Access } from './credentials.ts';
 import { gitEnvironment } from './environment.ts';
@@ -35,6 +35,11 @@ export async function fetchRef(mirror: Mirror, connection: Connection, ref: stri
 
 /** Fetches one object by its full SHA. Where the server gives only what it advertises, all branches and tags are fetched to look for it. */
 export async function fetchSha(mirror: Mirror, connection: Connection, sha: string): Promise<void> {
+  const format = sha.length === 64 ? 'sha256' : 'sha1';
+  if (mirror.format !== format) {
+    if (await isUsed(mirror)) throw new GitError('not-found', `${connection.address.url} has no commit ${sha}: its SHAs are of the kind ${mirror.format}`);
+    await mirror.replace(format);
+  }
   const result = await fetch(mirror, connection, ['--depth=1', ...filter(mirror, connection), '--', 'origin', sha]);
   if (result.code === 0) return;
   if (!/does not allow request for unadvertised object/.test(result.stderr)) throw failure(result, connection);
@@ -70,6 +75,14 @@ function heldRef(ref: string): string {
   return `refs/held/${createHash('sha256').update(ref).digest('hex').slice(0, 32)}`;
 }
 
+/** Whether anything was ever fetched into it: until then nobody knows which kind of SHA the repository has. */
+async function isUsed(mirror: Mirror): Promise<boolean> {
+  return stat(join(mirror.gitDir, 'FETCH_HEAD')).then(
+    (info) => info.size > 0,
+    () => false,
+  );
+}
+
 async function fetchedSha(mirror: Mirror): Promise<string> {
   const head = await readFile(join(mirror.gitDir, 'FETCH_HEAD'), 'utf8');
   const sha = /^([0-9a-f]{40}(?:[0-9a-f]{24})?)\t/.exec(head)?.[1];
@@ -88,15 +101,14 @@ async function fetch(
   more: { input?: string; config?: Record<string, string> } = {},
 ): Promise<RunResult> {
   const { address, access, directory } = connection;
+  const partial = filter(mirror, connection).length > 0;
   const remote: Record<string, string> = { 'remote.origin.url': address.url, ...access.config, ...more.config };
   // Told by the environment, so that git writes nothing of it into the mirror and no reader ever fetches by itself.
-  if (address.kind !== 'local')
-    Object.assign(remote, { 'remote.origin.promisor': 'true', 'remote.origin.partialCloneFilter': 'blob:none', 'fetch.unpackLimit': '1' });
-  else remote['safe.directory'] = '*';
+  if (partial) Object.assign(remote, { 'remote.origin.promisor': 'true', 'remote.origin.partialCloneFilter': 'blob:none', 'fetch.unpackLimit': '1' });
+  else Object.assign(remote, address.kind === 'local' ? { 'safe.directory': '*' } : { 'fetch.unpackLimit': '1' });
   const run = () =>
     runGit(['fetch', '--quiet', '--no-tags', '--no-recurse-submodules', '--update-shallow', '--no-auto-maintenance', ...args], {
       env: gitEnvironment({ directory, gitDir: mirror.gitDir, config: remote, env: access.env }),
-      cwd: directory,
       timeout_ms: connection.timeout_ms,
       signal: connection.signal,
       watch: () => tooLarge(mirror.gitDir, connection),

@@ -49,7 +49,7 @@ export function createGit(options: GitOptions): Git {
         const config = { ...access.config, ...(address.kind === 'local' && { 'safe.directory': '*' }) };
         const env = gitEnvironment({ directory, gitDir: join(directory, 'home', 'none'), config, env: access.env });
         const args = ['ls-remote', '--quiet', '--symref', '--', address.url, 'HEAD', 'refs/heads/*', 'refs/tags/*'];
-        const result = await runGit(args, { env, cwd: directory, timeout_ms });
+        const result = await runGit(args, { env, timeout_ms });
         if (result.code !== 0) throw gitFailure(result.stderr, address.url, access.secrets);
         return parseHeads(result.stdout.toString('utf8'));
       });

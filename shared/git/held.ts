@@ -83,7 +83,7 @@ export function createHeld({ directory, connector, maxFiles, maxBytes }: HeldOpt
   }
 
   async function fetchAnew(repository: Repository, mirror: Mirror, sha: string, signal?: AbortSignal): Promise<Commit> {
-    await mirror.replace(formatOf(sha));
+    await mirror.replace();
     await connected(repository, signal, (connection) => fetchSha(mirror, connection, sha));
     return record(mirror, sha);
   }
@@ -209,10 +209,6 @@ async function lookup(mirror: Mirror, oids: readonly string[]): Promise<{ sizes:
 /** Whether the record still tells the truth: the mirror's files may have been lost meanwhile. */
 async function isHeld(mirror: Mirror, commit: Commit): Promise<boolean> {
   return (await mirror.reader.read(commit.tree, MAX_TREE_BYTES)) !== undefined;
-}
-
-function formatOf(sha: string): 'sha1' | 'sha256' {
-  return sha.length === 64 ? 'sha256' : 'sha1';
 }
 
 function knownId({ url, credential }: Repository): string {

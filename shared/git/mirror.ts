@@ -21,10 +21,12 @@ export interface Mirror {
   exclusively<T>(task: () => Promise<T>): Promise<T>;
   /** Runs a task that reads; meanwhile the mirror is not replaced. */
   using<T>(task: () => Promise<T>): Promise<T>;
+  /** What kind of SHA it holds. */
+  format: 'sha1' | 'sha256';
   /** Whether the server was asked for everything, since it would not give single blobs. */
   whole: boolean;
   /** Begins anew with an empty mirror; only inside exclusively(). The old one goes once nobody reads it. */
-  replace(format?: 'sha1' | 'sha256'): Promise<void>;
+  replace(format?: Mirror['format']): Promise<void>;
   /** Begins anew when so many packs or loose objects have gathered that reading becomes slow. */
   tidy(): Promise<void>;
 }
@@ -64,9 +66,11 @@ export async function openMirror(directory: string, key: string): Promise<Mirror
     await Promise.all(old.map(({ path }) => rm(path, { recursive: true, force: true })));
   };
 
+  if (!(await exists(join(at(), 'git')))) await createEmpty(at(), 'sha1');
   const mirror: Mirror = {
     gitDir: join(at(), 'git'),
     reader: createObjectReader(directory, join(at(), 'git')),
+    format: await formatOf(join(at(), 'git')),
     whole: false,
     remembered: (sha) => commits.get(sha),
     async commit(sha) {
@@ -92,20 +96,20 @@ export async function openMirror(directory: string, key: string): Promise<Mirror
         await removeOld();
       }
     },
-    async replace(format = 'sha1') {
+    async replace(format = mirror.format) {
       waitingToGo.push({ path: at(), reader: mirror.reader });
       generation++;
       commits.clear();
       await createEmpty(at(), format);
+      mirror.format = format;
       mirror.gitDir = join(at(), 'git');
       mirror.reader = createObjectReader(directory, mirror.gitDir);
       await removeOld();
     },
     async tidy() {
-      if (await isCrowded(mirror.gitDir)) await mirror.replace(await formatOf(mirror.gitDir));
+      if (await isCrowded(mirror.gitDir)) await mirror.replace();
     },
   };
-  if (!(await exists(mirror.gitDir))) await createEmpty(at(), 'sha1');
   return mirror;
 }
 
@@ -156,7 +160,7 @@ async function createEmpty(path: string, format: 'sha1' | 'sha256'): Promise<voi
   await rename(beside, path);
 }
 
-async function formatOf(gitDir: string): Promise<'sha1' | 'sha256'> {
+async function formatOf(gitDir: string): Promise<Mirror['format']> {
   return (await readFile(join(gitDir, 'config'), 'utf8')).includes('sha256') ? 'sha256' : 'sha1';
 }
 

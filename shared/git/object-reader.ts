@@ -34,7 +34,7 @@ export function createObjectReader(directory: string, gitDir: string): ObjectRea
   let last: Promise<unknown> = Promise.resolve();
 
   function start(mode: '--batch' | '--batch-check'): Process & { answers: ByteReader } {
-    const child: Process = spawnGit(['cat-file', mode, '--buffer'].slice(0, mode === '--batch' ? 2 : 3), env, directory);
+    const child: Process = spawnGit(['cat-file', mode, ...(mode === '--batch' ? [] : ['--buffer'])], env);
     child.stderr.resume();
     child.once('error', (error) => {
       child.failed = cannotStart(error);

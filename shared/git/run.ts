@@ -4,7 +4,8 @@ import { GitError } from '../ports/git.ts';
 
 export interface RunOptions {
   env: Record<string, string>;
-  cwd: string;
+  /** Default: the root, which no repository's relative path means anything in. */
+  cwd?: string;
   input?: string;
   timeout_ms: number;
   /** More than this on stdout ends it. Default 64 MiB. */
@@ -23,12 +24,13 @@ export interface RunResult {
 const MAX_OUTPUT = 64 * 1024 * 1024;
 const MAX_STDERR = 64 * 1024;
 const GRACE_MS = 2000;
+const WATCH_MS = 1000;
 
 const living = new Set<ChildProcess>();
 let willClean = false;
 
 /** Starts git in a process group of its own, which ends when this process exits. Stdin, stdout and stderr are pipes. */
-export function spawnGit(args: readonly string[], env: Record<string, string>, cwd: string) {
+export function spawnGit(args: readonly string[], env: Record<string, string>, cwd = '/') {
   const child = spawn('git', args, { env, cwd, stdio: ['pipe', 'pipe', 'pipe'], detached: true, windowsHide: true });
   living.add(child);
   child.once('close', () => living.delete(child));
@@ -50,41 +52,51 @@ export function endGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** Runs git to its end, whatever its exit code. Throws GitError when it cannot be started or breaks a bound, and the signal's reason when aborted. */
+/**
+ * Runs git to its end, whatever its exit code. Throws GitError when it cannot be started or breaks a bound, and the signal's reason when
+ * aborted; in each case no process of it is left.
+ */
 export async function runGit(args: readonly string[], options: RunOptions): Promise<RunResult> {
-  options.signal?.throwIfAborted();
+  const { signal, timeout_ms, maxOutput = MAX_OUTPUT, watch } = options;
+  signal?.throwIfAborted();
   const child = spawnGit(args, options.env, options.cwd);
-  const broken = Promise.withResolvers<never>();
+  let broken: Error | undefined;
+  let killer: NodeJS.Timeout | undefined;
   const end = (error: Error) => {
+    broken ??= error;
     endGroup(child, 'SIGTERM');
-    setTimeout(() => endGroup(child, 'SIGKILL'), GRACE_MS).unref();
-    broken.reject(error);
+    killer ??= setTimeout(() => endGroup(child, 'SIGKILL'), GRACE_MS);
   };
-  const onAbort = () => end(options.signal!.reason as Error);
-  options.signal?.addEventListener('abort', onAbort, { once: true });
-  const timer = setTimeout(
-    () => end(new GitError('unreachable', `git ${args[0]} took longer than ${options.timeout_ms / 1000} s and was ended`)),
-    options.timeout_ms,
-  );
-  const watcher = options.watch && setInterval(() => void options.watch!().then((reason) => reason && end(new GitError('refused', reason)), end), 1000);
+  const onAbort = () => end(signal!.reason as Error);
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const timer = setTimeout(() => end(new GitError('unreachable', `git ${args[0]} took longer than ${timeout_ms / 1000} s and was ended`)), timeout_ms);
+  const look = async () => {
+    const reason = await watch!();
+    if (reason) end(new GitError('refused', reason));
+  };
+  const watcher = watch && setInterval(() => void look().catch(end), WATCH_MS);
+  const tooMuch = () => end(new GitError('refused', `git ${args[0]} answered with more than ${maxOutput} bytes; this repository is too large to be read here`));
   try {
     child.stdin.end(options.input);
-    return await Promise.race([collect(child, args[0]!, options.maxOutput ?? MAX_OUTPUT, end), broken.promise]);
+    const result = await collect(child, maxOutput, tooMuch);
+    if (broken) throw broken;
+    return result;
   } finally {
     clearTimeout(timer);
+    clearTimeout(killer);
     clearInterval(watcher);
-    options.signal?.removeEventListener('abort', onAbort);
+    signal?.removeEventListener('abort', onAbort);
   }
 }
 
-async function collect(child: ReturnType<typeof spawnGit>, name: string, maxOutput: number, end: (error: Error) => void): Promise<RunResult> {
+async function collect(child: ReturnType<typeof spawnGit>, maxOutput: number, tooMuch: () => void): Promise<RunResult> {
   const stdout: Buffer[] = [];
   let size = 0;
   let stderr = '';
   child.stdout.on('data', (chunk: Buffer) => {
     size += chunk.length;
     if (size <= maxOutput) stdout.push(chunk);
-    else end(new GitError('refused', `git ${name} answered with more than ${maxOutput} bytes; this repository is too large to be read here`));
+    else tooMuch();
   });
   child.stderr.on('data', (chunk: Buffer) => {
     if (stderr.length < MAX_STDERR) stderr += chunk.toString('utf8');
@@ -98,7 +110,7 @@ async function collect(child: ReturnType<typeof spawnGit>, name: string, maxOutp
 
 export function cannotStart(error: Error): Error {
   if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return error;
-  return new GitError('refused', 'The git command was not found, or its working folder is gone; install git 2.31 or newer and see that it is in PATH');
+  return new GitError('refused', 'The git command was not found; install git 2.31 or newer and see that it is in PATH');
 }
 
 /** At most `limit` tasks at once; the others wait in order. */

@@ -79,7 +79,7 @@ async function readGitmodules(content: Buffer): Promise<Map<string, string>> {
     const file = join(folder, 'gitmodules');
     await writeFile(file, content);
     const args = ['config', '--file', file, '--no-includes', '--null', '--list'];
-    const result = await runGit(args, { env: gitEnvironment({ directory: folder }), cwd: folder, timeout_ms: 10_000 });
+    const result = await runGit(args, { env: gitEnvironment({ directory: folder }), timeout_ms: 10_000 });
     if (result.code !== 0) throw new GitError('invalid', '.gitmodules cannot be read as git configuration; see `git config -f .gitmodules --list`');
     return modules(result.stdout.toString('utf8'));
   } finally {

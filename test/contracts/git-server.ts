@@ -13,6 +13,8 @@ export interface GitServerOptions {
   filter?: boolean;
   /** Leaves out protocol 2, so that only advertised objects may be asked for. */
   protocol0?: boolean;
+  /** Waits so long after each piece that it sends. */
+  slow_ms?: number;
   /** Looked at first; true: it has answered (or will never). */
   before?: (request: IncomingMessage, response: ServerResponse) => boolean;
 }
@@ -78,7 +80,7 @@ function runBackend(request: IncomingMessage, response: ServerResponse, options:
   child.stdin.on('error', () => {}); // The backend may answer before it has read everything.
   request.pipe(child.stdin);
   response.on('close', () => child.kill());
-  sendCgi(child.stdout, response);
+  sendCgi(child.stdout, response, options.slow_ms ?? 0);
 }
 
 export function gitConfig(config: Record<string, string>): Record<string, string> {
@@ -91,7 +93,7 @@ export function gitConfig(config: Record<string, string>): Record<string, string
 }
 
 /** A CGI answer is a header block, an empty line, and the body. */
-function sendCgi(output: NodeJS.ReadableStream, response: ServerResponse): void {
+function sendCgi(output: NodeJS.ReadableStream, response: ServerResponse, slow_ms: number): void {
   let head = Buffer.alloc(0);
   const onData = (chunk: Buffer) => {
     head = Buffer.concat([head, chunk]);
@@ -109,10 +111,20 @@ function sendCgi(output: NodeJS.ReadableStream, response: ServerResponse): void 
     }
     response.writeHead(status);
     response.write(head.subarray(end + 4));
-    output.pipe(response);
+    if (slow_ms > 0) void sendSlowly(output, response, slow_ms);
+    else output.pipe(response);
   };
   output.on('data', onData);
   output.on('end', () => {
     if (!response.headersSent) response.writeHead(500).end();
   });
+}
+
+async function sendSlowly(output: NodeJS.ReadableStream, response: ServerResponse, slow_ms: number): Promise<void> {
+  for await (const piece of output) {
+    if (response.destroyed) return;
+    response.write(piece);
+    await new Promise((resolve) => setTimeout(resolve, slow_ms));
+  }
+  response.end();
 }
