@@ -31,11 +31,11 @@ it('reads what does not fit into memory from the table, in order, none left out'
     seen.push(event.id);
     return DONE;
   });
-  const ids = Array.from({ length: 3500 }, (_, i) => `e${i}`);
-  await store.broker.publish(ids.slice(0, 3000).map((id) => testEvent(id)));
+  const ids = Array.from({ length: 1800 }, (_, i) => `e${i}`);
+  await store.broker.publish(ids.slice(0, 1500).map((id) => testEvent(id)));
   gate.resolve();
   await expect.poll(() => seen.length).toBeGreaterThan(100);
-  await store.broker.publish(ids.slice(3000).map((id) => testEvent(id)));
+  await store.broker.publish(ids.slice(1500).map((id) => testEvent(id)));
   await expect.poll(() => seen.length, { timeout: 20_000 }).toBe(ids.length);
   expect(seen).toEqual(ids);
 });

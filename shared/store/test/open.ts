@@ -1,4 +1,4 @@
-// What the tests of this folder share: a store in a temp folder that goes away with the test.
+// What the store's tests share: a store in a temp folder that goes away with the test.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,4 +1,4 @@
-// Objects and events that the tests of this folder put into a store.
+// Objects and events that the store's tests put into it.
 import type { TidemillEvent } from '../../events/event.ts';
 import type { NewObj, Obj } from '../../objects/kinds.ts';
 import type { Settlement } from '../../ports/broker.ts';
