@@ -11,7 +11,10 @@ export interface PackageManager {
 }
 
 const QUIET = '--no-audit --no-fund';
-const PNPM_BY_LOCK = `case "$(sed -n 's/^lockfileVersion: *//p' pnpm-lock.yaml 2>/dev/null | head -n 1)" in *5.*) version=7 ;; *6.*) version=8 ;; *) version=10 ;; esac`;
+/** In a monorepo the lock file stands above the folder that is built. */
+const findLock = (name: string) => `lock=${name}; while [ ! -f "$lock" ] && [ "\${#lock}" -lt 100 ]; do lock="../$lock"; done`;
+const PNPM_BY_LOCK = `${findLock('pnpm-lock.yaml')}
+  case "$(sed -n 's/^lockfileVersion: *//p' "$lock" 2>/dev/null | head -n 1)" in *5.*) version=7 ;; *6.*) version=8 ;; *) version=10 ;; esac`;
 
 /** `names` of the files beside the lock file; `declared`: "packageManager" of package.json, such as pnpm@9.1.0+sha512.… */
 export function packageManager(names: ReadonlySet<string>, declared: string | undefined): PackageManager {
@@ -42,23 +45,22 @@ function pnpm(install: string, version: string | undefined, because: string): Pa
   return { name: 'pnpm', because, prelude, install, run: (script) => `pnpm run ${script}` };
 }
 
-/** From version 2 on yarn is another program, in another package, with other options. */
+const IS_YARN_1 = 'case "$(cd / && yarn --version 2>/dev/null)" in 1.*) true ;; *) false ;; esac';
+
+/** From version 2 on yarn is another program, in another package, with other options; its lock file tells which, where nothing else does. */
 function yarn(names: ReadonlySet<string>, version: string | undefined, locked: boolean): PackageManager {
-  const modern = version ? Number.parseInt(version, 10) >= 2 : names.has('.yarnrc.yml');
-  const because = `${locked ? 'yarn.lock' : 'packageManager'} (yarn ${modern ? '2 or newer' : '1'})`;
   const run = (script: string) => `yarn run ${script}`;
-  if (!modern) {
-    const is1 = `case "$(cd / && yarn --version 2>/dev/null)" in 1.*) true ;; *) false ;; esac`;
-    return {
-      name: 'yarn',
-      because,
-      prelude: shim('yarn', is1, `yarn@${version ?? '1'}`),
-      install: `yarn install ${locked ? '--frozen-lockfile ' : ''}--non-interactive`,
-      run,
-    };
-  }
-  const prelude = shim('yarn', 'false', `@yarnpkg/cli-dist@${version ?? '4'}`);
-  return { name: 'yarn', because, prelude, install: locked ? 'yarn install --immutable' : 'yarn install --no-immutable', run };
+  const modern = version ? Number.parseInt(version, 10) >= 2 : names.has('.yarnrc.yml') ? true : locked ? undefined : false;
+  const because = `${locked ? 'yarn.lock' : 'packageManager'}${modern === undefined ? '' : modern ? ' of yarn 2 or newer' : ' of yarn 1'}`;
+  const classic = locked ? '--frozen-lockfile --non-interactive' : '--non-interactive';
+  if (modern === false) return { name: 'yarn', because, prelude: shim('yarn', IS_YARN_1, `yarn@${version ?? '1'}`), install: `yarn install ${classic}`, run };
+  const berry = locked ? '--immutable' : '--no-immutable';
+  if (modern) return { name: 'yarn', because, prelude: shim('yarn', 'false', `@yarnpkg/cli-dist@${version ?? '4'}`), install: `yarn install ${berry}`, run };
+  const look = `${findLock('yarn.lock')}
+if grep -q '^__metadata:' "$lock" 2>/dev/null; then package=@yarnpkg/cli-dist@4 options='${berry}'; else package=yarn@1 options='${classic}'; fi
+`;
+  const prelude = look + shim('yarn', `[ "$package" = yarn@1 ] && ${IS_YARN_1}`, '$package');
+  return { name: 'yarn', because, prelude, install: 'yarn install $options', run };
 }
 
 /** A command of this name at the head of PATH that npx brings, unless the right one is there; package.json's own scripts find it too. */
