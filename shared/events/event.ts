@@ -58,7 +58,8 @@ const envelope = z.strictObject({
 });
 
 function isUriReference(source: string): boolean {
-  return /^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/.test(source);
+  const isOfItsCharacters = /^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=]|%[0-9A-Fa-f]{2})+$/.test(source);
+  return isOfItsCharacters && URL.canParse(source, 'http://localhost');
 }
 
 /** An event that is not valid: `where` names the attribute or the path in data. Answered 400, dead-lettered, never retried. */

@@ -33,10 +33,10 @@ export function shortHash(...parts: string[]): string {
   return hash(...parts).slice(0, 10);
 }
 
-/** Milliseconds as nine base-32 characters that sort as the times do. */
+/** Milliseconds as nine base-32 characters that sort as the times do; zero for what is no time. */
 function timePrefix(ms: number): string {
   let out = '';
-  for (let rest = Math.max(0, Math.floor(ms)), i = 0; i < TIME_LENGTH; i++, rest = Math.floor(rest / 32)) out = ALPHABET[rest % 32] + out;
+  for (let rest = Math.max(0, Math.floor(ms) || 0), i = 0; i < TIME_LENGTH; i++, rest = Math.floor(rest / 32)) out = ALPHABET[rest % 32] + out;
   return out;
 }
 
