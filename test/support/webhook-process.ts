@@ -1,7 +1,8 @@
 // The webhook in a process of its own, to be traced, starved of disk and killed.
-// Usage: webhook-process.ts DIRECTORY SECRET [keep|handle]. Prints its port. With "handle", each handled body's digest goes to DIRECTORY/handled.
+// Usage: webhook-process.ts DIRECTORY SECRET [keep|handle]. Prints its port. With "handle", each body is handled as it comes:
+// its digest goes to DIRECTORY/handled.
 // On stdin: "fill" uses up the disk below DIRECTORY, "free" gives it back; each is answered with a line;
-// "handled" is answered with what was handled, once nothing waits. Ends with stdin.
+// "handled" is answered with what was handled, once nothing waits; with "keep" nothing is before that. Ends with stdin.
 import { createHash } from 'node:crypto';
 import { appendFile, type FileHandle, open, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -15,11 +16,7 @@ import { quiet } from './webhook.ts';
 const [directory = '', secret = '', mode = 'keep'] = process.argv.slice(2);
 const filler = join(directory, 'filler');
 const inbox = await openInbox({ directory: join(directory, 'inbox'), log: quiet, segment_bytes: 256 * 1024 });
-if (mode === 'handle')
-  inbox.drain(async (records) => {
-    const digests = records.map(({ body }) => createHash('sha256').update(body).digest('hex'));
-    await appendFile(join(directory, 'handled'), `${digests.join('\n')}\n`);
-  });
+if (mode === 'handle') drain();
 const server = createServer(createGithubWebhook({ secret: () => secret, inbox, log: quiet }));
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
 
@@ -32,7 +29,15 @@ server.close();
 server.closeAllConnections();
 await inbox.close();
 
+function drain(): void {
+  inbox.drain(async (records) => {
+    const digests = records.map(({ body }) => createHash('sha256').update(body).digest('hex'));
+    await appendFile(join(directory, 'handled'), `${digests.join('\n')}\n`);
+  });
+}
+
 async function handled(): Promise<string> {
+  if (mode !== 'handle') drain();
   await inbox.caughtUp();
   return JSON.stringify((await readFile(join(directory, 'handled'), 'utf8')).trim().split('\n'));
 }
