@@ -1,8 +1,11 @@
 // What every command is given: its client, its options that are common to all, and ways to say things.
 import type { Command } from 'commander';
 import type { Client } from './client/client.ts';
+import { EXIT } from './exit.ts';
 import { findServer, type ServerOptions } from './client/find-server.ts';
 import { type Io, type Style, styleOf } from './terminal/io.ts';
+
+const MEANT_MS = 1000;
 
 export interface Cli {
   io: Io;
@@ -49,7 +52,13 @@ export function createCli(program: Command, io: Io): Cli {
       if (!interruption) {
         const made = new AbortController();
         interruption = made;
-        process.on('SIGINT', () => made.abort());
+        // Told twice within milliseconds (by a launcher and the terminal) it is one; again later, it is meant.
+        let first: number | undefined;
+        process.on('SIGINT', () => {
+          if (first !== undefined && performance.now() - first > MEANT_MS) process.exit(EXIT.interrupted);
+          first ??= performance.now();
+          made.abort();
+        });
       }
       return interruption.signal;
     },

@@ -13,5 +13,13 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
+// Whoever read what we write is gone, as with `| head`: then there is nothing more to do, except for the server.
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!process.argv.includes('server')) process.exit(0);
+  });
+}
+
 const { runProgram } = await import('./program.ts');
 process.exitCode = await runProgram(words);

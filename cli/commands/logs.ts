@@ -3,7 +3,7 @@ import type { ExecutionLogLine } from '../../functions/api/executions/execution-
 import type { Cli, Define } from '../cli.ts';
 import type { Client } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { plain } from '../terminal/io.ts';
+import { plain, writeFully } from '../terminal/io.ts';
 
 /** A connection that was lost is taken up again where it ended, so often in a row. */
 const RETRIES = 5;
@@ -56,7 +56,7 @@ async function print(cli: Cli, client: Client, execution: string, options: { fol
       for await (const line of client.logs(execution, { ...(options.follow && { follow: 1 as const }), step: options.step, after }, signal)) {
         seen.set(line.taskRun, line.seq);
         failures = 0;
-        shown = write(cli, line, shown);
+        shown = await write(cli, line, shown);
       }
       return;
     } catch (error) {
@@ -67,15 +67,15 @@ async function print(cli: Cli, client: Client, execution: string, options: { fol
 }
 
 /** A heading whenever another step speaks; the step that spoke is given back. */
-function write(cli: Cli, line: ExecutionLogLine, before: string): string {
+async function write(cli: Cli, line: ExecutionLogLine, before: string): Promise<string> {
   if (cli.json()) {
-    cli.io.stdout.write(`${JSON.stringify(line)}\n`);
+    await writeFully(cli.io.stdout, `${JSON.stringify(line)}\n`);
     return before;
   }
   const name = line.stage === line.step ? line.step : `${line.stage}/${line.step}`;
   const speaker = `${name} · ${line.taskStep}`;
   if (speaker !== before) cli.note(cli.noteStyle.dim(`── ${plain(speaker)}`));
-  cli.io.stdout.write(`${cli.io.stdout.isTTY ? safeColours(line.text) : line.text}\n`);
+  await writeFully(cli.io.stdout, `${cli.io.stdout.isTTY ? safeColours(line.text) : line.text}\n`);
   return speaker;
 }
 

@@ -47,8 +47,15 @@ function start(...words: string[]): Running {
   return one;
 }
 
-const shows = (one: Running, text: string) =>
-  until(`"${text}" in\n${one.output()}`, () => Promise.resolve(one.output().includes(text) ? true : undefined), PATIENCE_MS);
+/** Fails with all that it printed. */
+async function shows(one: Running, text: string): Promise<void> {
+  const end = Date.now() + PATIENCE_MS;
+  while (!one.output().includes(text)) {
+    if (one.child.exitCode !== null) throw new Error(`It ended with ${one.child.exitCode} and did not print "${text}", but:\n${one.output()}`);
+    if (Date.now() > end) throw new Error(`It did not print "${text}" within ${PATIENCE_MS} ms, but:\n${one.output()}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
 
 async function page(one: Running, label: string): Promise<string> {
   const port = Number(/http:\/\/localhost:(\d+)/.exec(one.output())?.[1]);

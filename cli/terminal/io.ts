@@ -2,7 +2,9 @@
 import type { Readable } from 'node:stream';
 
 export interface Output {
+  /** False: it takes no more before "drain". */
   write(text: string): unknown;
+  once?(event: 'drain', listener: () => void): unknown;
   isTTY?: boolean | undefined;
   columns?: number | undefined;
 }
@@ -16,6 +18,11 @@ export interface Io {
 }
 
 export const processIo = (): Io => ({ stdout: process.stdout, stderr: process.stderr, stdin: process.stdin, env: process.env, cwd: process.cwd() });
+
+/** Writes no faster than it is read. */
+export async function writeFully(output: Output, text: string): Promise<void> {
+  if (output.write(text) === false && output.once) await new Promise<void>((resolve) => output.once?.('drain', resolve));
+}
 
 export interface Style {
   bold(text: string): string;
