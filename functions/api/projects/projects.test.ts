@@ -1,5 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { LABEL } from '../../../shared/objects/meta.ts';
+import { startGitServer } from '../../../test/contracts/git-server.ts';
 import { openTestApi, type TestApi } from '../../../test/support/api.ts';
 import { createRepository, frontEnd, type TestRepository } from '../../../test/support/repository.ts';
 import type { ProblemBody } from '../http/problem.ts';
@@ -59,6 +64,36 @@ describe('POST /projects', () => {
       lane: { mode: 'fast' },
     });
     expect(problem.errors?.map((error) => error.path)).toEqual(['name', 'source', 'lane.mode']);
+  });
+});
+
+describe('the first build', () => {
+  test('of a repository that nobody watches is asked for at once; the others are the watch’s to tell', async () => {
+    const server = await startGitServer({ root: dirname(repository.path) });
+    try {
+      const url = `${server.url}/${basename(repository.path)}/.git`;
+      expect(await api.json(201, 'POST', '/projects', { name: 'remote', source: { url } })).toMatchObject({ firstBuild: true });
+      expect(api.published).toMatchObject([
+        { type: 'dev.tidemill.execution.requested.v1', data: { project: 'remote', ref: 'refs/heads/main', trigger: 'auto' } },
+      ]);
+      expect(await api.json(201, 'POST', '/projects', { name: 'polled', source: { url }, poll: '1m' })).toMatchObject({ firstBuild: true });
+      expect(await create('local')).toMatchObject({ firstBuild: true });
+      expect(await create('paused', { paused: true })).toMatchObject({ firstBuild: false });
+      expect(api.published).toHaveLength(1);
+    } finally {
+      await server.close();
+    }
+  });
+
+  test('there is none of a repository without a commit', async () => {
+    const empty = mkdtempSync(join(tmpdir(), 'tidemill-empty-'));
+    try {
+      execFileSync('git', ['init', '--quiet', '--bare', empty]);
+      expect(await api.json(201, 'POST', '/projects', { name: 'empty', source: { url: empty } })).toMatchObject({ firstBuild: false });
+      expect((await api.json<ProblemBody>(422, 'POST', '/projects/empty/executions')).detail).toContain('no commits yet');
+    } finally {
+      rmSync(empty, { recursive: true, force: true });
+    }
   });
 });
 
