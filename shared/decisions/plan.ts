@@ -1,9 +1,9 @@
 // Which pipeline a commit has: the project's own, else the repository's .tidemill.yaml, else what its files suggest. Pure.
 import type { SpecOf } from '../objects/kinds.ts';
 import type { Stage } from '../objects/pipeline.ts';
-import { type BuildFiles, type Folder, planBuild } from './plan-build.ts';
-import { PLAN_FILE, type PlanFile, parsePlanFile } from './plan-file.ts';
-import { completeStages } from './plan-steps.ts';
+import { type BuildFiles, type Folder, planBuild } from './plan/build.ts';
+import { PLAN_FILE, type PlanFile, parsePlanFile } from './plan/file.ts';
+import { completeStages } from './plan/steps.ts';
 
 type Project = SpecOf<'Project'>;
 type Site = Project['site'];

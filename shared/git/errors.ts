@@ -1,6 +1,5 @@
 // What git said, as an error that names the kind, the reason and the way out, and holds no credential.
 import { GitError, type GitErrorKind } from '../ports/git.ts';
-import type { Address } from './address.ts';
 
 interface Rule {
   pattern: RegExp;
@@ -69,11 +68,6 @@ export function gitFailure(stderr: string, where: string, secrets: readonly stri
   const said = quote(stderr, secrets);
   if (rule) return new GitError(rule.kind, `${rule.says(where)} (git: ${said})`);
   return new GitError('unreachable', `${where} could not be read now (git: ${said})`);
-}
-
-/** The address as a person knows it; it holds no credential, since one that did was refused. */
-export function describe(address: Address): string {
-  return address.url;
 }
 
 /** What a mirror of ours is like after a power failure or a hand in it: it is thrown away and fetched anew. */

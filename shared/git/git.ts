@@ -2,18 +2,18 @@
 import { isAbsolute, join } from 'node:path';
 import { gitRef } from '../objects/fields.ts';
 import { type Git, GitError, type Repository } from '../ports/git.ts';
-import { tarTree } from './archive.ts';
-import { prepareFolder, writeTree } from './checkout.ts';
+import { tarTree } from './files/archive.ts';
+import { prepareFolder, writeTree } from './files/checkout.ts';
 import { type ConnectOptions, createConnector } from './connect.ts';
 import { gitEnvironment } from './environment.ts';
 import { gitFailure } from './errors.ts';
 import { parseHeads } from './heads.ts';
 import { createHeld, isFullSha } from './held.ts';
 import type { Mirror } from './mirror.ts';
-import { nameText } from './objects.ts';
+import { nameText } from './objects/objects.ts';
 import { runGit } from './run.ts';
-import { checkoutSubmodules } from './submodules.ts';
-import { findEntry, readTree } from './tree.ts';
+import { checkoutSubmodules } from './files/submodules.ts';
+import { findEntry, readTree } from './objects/tree.ts';
 
 export interface GitOptions extends ConnectOptions {
   /** Files of one commit. Default 500,000. */

@@ -4,8 +4,8 @@ import type { Connector } from './connect.ts';
 import { Damaged } from './errors.ts';
 import { fetchObjects, fetchRef, fetchSha } from './fetch.ts';
 import { type Mirror, mirrorKey, openMirror } from './mirror.ts';
-import { parseCommit, parseTag } from './objects.ts';
-import { MAX_TREE_BYTES, type TreeFile, walkTree } from './tree.ts';
+import { parseCommit, parseTag } from './objects/objects.ts';
+import { MAX_TREE_BYTES, type TreeFile, walkTree } from './objects/tree.ts';
 
 export interface HeldOptions {
   directory: string;

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { canonicalRepository } from '../decisions/repository.ts';
 import { gitSha, timestamp } from '../objects/fields.ts';
 import type { Commit } from '../ports/git.ts';
-import { createObjectReader, type ObjectReader } from './object-reader.ts';
+import { createObjectReader, type ObjectReader } from './objects/reader.ts';
 
 export interface Mirror {
   gitDir: string;

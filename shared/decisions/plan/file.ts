@@ -1,8 +1,8 @@
 // .tidemill.yaml: what a repository itself says of how it is built. Strict, bounded, and every error with its line and column. Pure.
 import { isMap, isPair, isScalar, LineCounter, parseDocument, type Document, type Node } from 'yaml';
 import { z } from 'zod';
-import { stages } from '../objects/pipeline.ts';
-import { buildSpec, siteSpec } from '../objects/project.ts';
+import { stages } from '../../objects/pipeline.ts';
+import { buildSpec, siteSpec } from '../../objects/project.ts';
 
 export const PLAN_FILE = '.tidemill.yaml';
 

@@ -2,13 +2,13 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseRemote } from '../decisions/repository.ts';
-import { type Git, GitError, type Repository } from '../ports/git.ts';
-import type { GitCredential } from './credentials.ts';
-import { gitEnvironment } from './environment.ts';
-import { nameText } from './objects.ts';
-import { runGit } from './run.ts';
-import type { TreeFile } from './tree.ts';
+import { parseRemote } from '../../decisions/repository.ts';
+import { type Git, GitError, type Repository } from '../../ports/git.ts';
+import type { GitCredential } from '../credentials.ts';
+import { gitEnvironment } from '../environment.ts';
+import { nameText } from '../objects/objects.ts';
+import { runGit } from '../run.ts';
+import type { TreeFile } from '../objects/tree.ts';
 
 const MAX_SUBMODULES = 100;
 const MAX_LEVELS = 5;

@@ -1,10 +1,10 @@
 // The pipeline of a repository that brings none: found out from what lies in it. Pure.
 import { z } from 'zod';
-import type { Stage } from '../objects/pipeline.ts';
-import type { SpecOf } from '../objects/kinds.ts';
-import type { TaskSpec } from '../objects/taskrun.ts';
-import { hasLock, type PackageManager, packageManager } from './plan-install.ts';
-import { outputResults, outputStep, SOURCE_PATH, type Source, sourceStep } from './plan-steps.ts';
+import type { Stage } from '../../objects/pipeline.ts';
+import type { SpecOf } from '../../objects/kinds.ts';
+import type { TaskSpec } from '../../objects/taskrun.ts';
+import { hasLock, type PackageManager, packageManager } from './install.ts';
+import { outputResults, outputStep, SOURCE_PATH, type Source, sourceStep } from './steps.ts';
 
 type Build = NonNullable<SpecOf<'Project'>['build']>;
 type TektonStep = TaskSpec['steps'][number];
@@ -74,7 +74,7 @@ function findCommands(build: Build, { folders, packageJson: own, rootPackageJson
   const install = installs ? (build.install ?? manager.install) : '';
   const command = builds ? (build.build ?? manager.run('build')) : '';
   const because = [
-    install && `${install} (${build.install === undefined ? manager.because : 'as configured'})`,
+    install && `${install.replace(' $options', '')} (${build.install === undefined ? manager.because : 'as configured'})`,
     command && `${command}${build.build === undefined ? '' : ' (as configured)'}`,
   ];
   return {

@@ -1,5 +1,5 @@
 // The bytes of git's objects: commits and trees, as `git cat-file --batch` gives them.
-import type { Commit } from '../ports/git.ts';
+import type { Commit } from '../../ports/git.ts';
 
 export interface TreeEntry {
   /** One character for each byte, so that names that are no UTF-8 stay apart; see nameText(). */

@@ -1,9 +1,9 @@
 // A tree as a tar whose bytes depend on nothing but the tree: fixed times, owners and order.
 import { pack } from 'tar-stream';
-import { GitError } from '../ports/git.ts';
-import type { ObjectReader } from './object-reader.ts';
-import { nameText } from './objects.ts';
-import type { TreeFile } from './tree.ts';
+import { GitError } from '../../ports/git.ts';
+import type { ObjectReader } from '../objects/reader.ts';
+import { nameText } from '../objects/objects.ts';
+import type { TreeFile } from '../objects/tree.ts';
 
 const MAX_LINK = 4096;
 const EPOCH = new Date(0);

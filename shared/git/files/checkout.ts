@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GitError } from '../ports/git.ts';
-import { gitEnvironment } from './environment.ts';
-import { Damaged, gitFailure, isDamage } from './errors.ts';
-import { runGit } from './run.ts';
+import { GitError } from '../../ports/git.ts';
+import { gitEnvironment } from '../environment.ts';
+import { Damaged, gitFailure, isDamage } from '../errors.ts';
+import { runGit } from '../run.ts';
 
 export interface CheckoutOptions {
   /** Folder of the adapter. */

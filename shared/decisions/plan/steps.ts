@@ -1,10 +1,10 @@
 // Makes whole Tasks of a pipeline's steps: each begins with the commit's files and, where it has an output, ends with storing that. Pure.
 // TaskRuns share no files with one another, so that they may run on different machines: each fetches the source for itself.
-import { relativePath } from '../objects/fields.ts';
-import type { Stage, Step } from '../objects/pipeline.ts';
-import type { SpecOf } from '../objects/kinds.ts';
-import type { TaskSpec } from '../objects/taskrun.ts';
-import { STEP_IMAGE } from '../runner/builtin.ts';
+import { relativePath } from '../../objects/fields.ts';
+import type { Stage, Step } from '../../objects/pipeline.ts';
+import type { SpecOf } from '../../objects/kinds.ts';
+import type { TaskSpec } from '../../objects/taskrun.ts';
+import { STEP_IMAGE } from '../../runner/builtin.ts';
 
 export const SOURCE_PATH = '$(workspaces.source.path)';
 

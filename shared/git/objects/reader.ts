@@ -1,9 +1,9 @@
 // Reads objects of a mirror through one `git cat-file --batch`, kept for a moment so that what is read next starts no process.
-import { GitError } from '../ports/git.ts';
-import { Damaged } from './errors.ts';
+import { GitError } from '../../ports/git.ts';
+import { Damaged } from '../errors.ts';
 import { type ByteReader, createByteReader } from './byte-reader.ts';
-import { gitEnvironment } from './environment.ts';
-import { cannotStart, endGroup, spawnGit } from './run.ts';
+import { gitEnvironment } from '../environment.ts';
+import { cannotStart, endGroup, spawnGit } from '../run.ts';
 
 export interface GitObject {
   type: 'commit' | 'tree' | 'blob' | 'tag';

@@ -1,6 +1,6 @@
 // Walks the tree of a commit, bounded, and refuses names that could do harm wherever the files are written.
-import { GitError } from '../ports/git.ts';
-import type { ObjectReader } from './object-reader.ts';
+import { GitError } from '../../ports/git.ts';
+import type { ObjectReader } from './reader.ts';
 import { nameText, parseTree, type TreeEntry } from './objects.ts';
 
 export interface TreeFile extends TreeEntry {
