@@ -32,28 +32,68 @@ export function arrows(): Arrow[] {
   );
 }
 
-/** The lines between ```mermaid and ```. */
+/** The way of a push, which is what a reader wants to see first. Each pair has to be in the graph. */
+const ROAD: readonly [string, string][] = [
+  ['github-webhook', 'git-push'],
+  ['repository-watch', 'git-push'],
+  ['git-push', 'artifact-requested'],
+  ['artifact-requested', 'artifact-resolved'],
+  ['artifact-resolved', 'runner'],
+  ['runner', 'taskrun-finished'],
+  ['taskrun-finished', 'artifact-resolved'],
+  ['artifact-resolved', 'release-requested'],
+  ['release-requested', 'site'],
+  ['release-requested', 'hook-dispatch'],
+  ['hook-dispatch', 'hook-delivery'],
+  ['taskrun-finished', 'lane-advance'],
+  ['lane-advance', 'execution-admitted'],
+  ['execution-admitted', 'runner'],
+];
+
+/** The lines between ```mermaid and ```: the road of a push. Throws where the graph has no such way any more. */
+export function road(): string {
+  const all = [...arrows(), ...work()];
+  const lines = ROAD.map(([from, to]) => {
+    const arrow = all.find((one) => one.from === from && one.to === to);
+    if (!arrow) throw new Error(`The road of a push goes from ${from} to ${to}, but the graph does not: mend ROAD in eventing/diagram.ts`);
+    return line(arrow);
+  });
+  return chart('TB', new Set(ROAD.flat()), lines);
+}
+
+/** All of the graph. */
 export function diagram(): string {
   const all = arrows();
   const many = new Set(Object.keys(functions).filter((name) => all.filter((arrow) => arrow.to === name).length >= LISTENS_TO_MANY));
-  const node = (name: string, shape: [string, string]) => `  ${name}${shape[0]}"${name}"${shape[1]}`;
-  return [
-    'flowchart LR',
-    ...Object.keys(edges).map((name) => node(name, ['([', '])'])),
-    ...Object.keys(functions).map((name) => node(name, ['[', ']'])),
-    '  runner[["runner"]]',
-    ...all.filter((arrow) => !many.has(arrow.to)).map((arrow) => `  ${arrow.from} -- "${arrow.types.join('<br/>')}" --> ${arrow.to}`),
-    ...starts().map((name) => `  ${name} == "TaskRun" ==> runner`),
+  return chart('LR', new Set([...Object.keys(edges), ...Object.keys(functions), 'runner']), [
+    ...[...all, ...work()].filter((arrow) => !many.has(arrow.to)).map(line),
     ...all.filter((arrow) => many.has(arrow.to)).map((arrow) => `  ${arrow.from} -.-> ${arrow.to}`),
-    `  release-requested -. "moves the pointer" .-> site`,
-    `  classDef http fill:#0b7285,stroke:#0b7285,color:#fff`,
-    `  classDef work fill:#e8590c,stroke:#e8590c,color:#fff`,
-    `  class ${Object.keys(edges).join(',')} http`,
-    '  class runner work',
-  ].join('\n');
+  ]);
 }
 
-/** Functions that hand work to the runner. */
-function starts(): string[] {
-  return Object.entries(functions).flatMap(([name, f]) => (f.needs.some((port) => port === 'runner') ? [name] : []));
+/** What is no event: handing work to the runner, and the pointer that a site is served by. */
+function work(): Arrow[] {
+  const starters = Object.entries(functions).flatMap(([name, f]) => (f.needs.some((port) => port === 'runner') ? [name] : []));
+  return [...starters.map((from) => ({ from, to: 'runner', types: ['TaskRun'] })), { from: 'release-requested', to: 'site', types: ['moves the pointer'] }];
+}
+
+function line({ from, to, types }: Arrow): string {
+  const label = `"${types.join('<br/>')}"`;
+  if (to === 'runner') return `  ${from} == ${label} ==> ${to}`;
+  return to === 'site' ? `  ${from} -. ${label} .-> ${to}` : `  ${from} -- ${label} --> ${to}`;
+}
+
+function chart(direction: 'LR' | 'TB', names: ReadonlySet<string>, lines: readonly string[]): string {
+  const http = Object.keys(edges).filter((name) => names.has(name));
+  return [
+    `flowchart ${direction}`,
+    ...http.map((name) => `  ${name}(["${name}"])`),
+    ...Object.keys(functions).flatMap((name) => (names.has(name) ? [`  ${name}["${name}"]`] : [])),
+    '  runner[["runner"]]',
+    ...lines,
+    '  classDef http fill:#0b7285,stroke:#0b7285,color:#fff',
+    '  classDef work fill:#c2410c,stroke:#c2410c,color:#fff',
+    `  class ${http.join(',')} http`,
+    '  class runner work',
+  ].join('\n');
 }

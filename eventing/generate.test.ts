@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { edges, functions } from '../functions/graph.ts';
-import { arrows, diagram, shortName } from './diagram.ts';
+import { arrows, diagram, road, shortName } from './diagram.ts';
 import { between, drift, generate, generatedFiles } from './generate.ts';
 
 let folder: string;
@@ -27,7 +27,7 @@ test('an edit by hand inside the marks is drift, and generating mends it', () =>
   generate(folder);
   const page = join(folder, 'README.md');
   const good = readFileSync(page, 'utf8');
-  writeFileSync(page, good.replace('flowchart LR', 'flowchart TB'));
+  writeFileSync(page, good.replace('flowchart TB', 'flowchart LR'));
   expect(drift(folder)).toEqual([expect.stringContaining('README.md is out of date')]);
   expect(generate(folder)).toEqual(['README.md']);
   expect(readFileSync(page, 'utf8')).toBe(good);
@@ -42,6 +42,10 @@ test('every function is in the diagram, and every arrow joins an emitter to a co
   for (const name of [...Object.keys(functions), ...Object.keys(edges)]) expect(drawn).toContain(`"${name}"`);
   expect(arrows()).toContainEqual({ from: 'git-push', to: 'artifact-requested', types: ['artifact.requested'] });
   expect(arrows()).toContainEqual({ from: 'runner', to: 'taskrun-finished', types: ['taskrun.successful', 'taskrun.failed'] });
+});
+
+test('the road of a push goes from a webhook to a site', () => {
+  expect(road()).toMatch(/github-webhook -- [^]* --> git-push[^]* release-requested -\. [^]* \.-> site/);
 });
 
 test('names of types are shortened to what tells them apart', () => {

@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { argv, stdout } from 'node:process';
-import { diagram } from './diagram.ts';
+import { diagram, road } from './diagram.ts';
 import { planFileSchema } from './schemas.ts';
 import { cycleList, eventTable, functionTable } from './table.ts';
 
@@ -10,10 +10,10 @@ const ROOT = resolve(import.meta.dirname, '..');
 
 /** The generated text of each file, made from what the file holds now. */
 const generated: Record<string, (current: string) => string> = {
-  'README.md': (text) => between(text, 'diagram', mermaid()),
+  'README.md': (text) => between(text, 'diagram', mermaid(road())),
   'eventing/README.md': (text) =>
     [
-      ['diagram', mermaid()],
+      ['diagram', mermaid(diagram())],
       ['functions', functionTable()],
       ['events', eventTable()],
       ['cycles', cycleList()],
@@ -23,8 +23,8 @@ const generated: Record<string, (current: string) => string> = {
 
 export const generatedFiles = Object.keys(generated);
 
-function mermaid(): string {
-  return ['```mermaid', diagram(), '```'].join('\n');
+function mermaid(chart: string): string {
+  return ['```mermaid', chart, '```'].join('\n');
 }
 
 /** Replaces what stands between `<!-- name:begin … -->` and `<!-- name:end -->`. Throws where the marks are missing. */

@@ -1,6 +1,6 @@
 // JSON Schemas for what people write by hand, so that an editor completes and checks it.
 import { z } from 'zod';
-import { planFile } from '../shared/decisions/plan-file.ts';
+import { planFile } from '../shared/decisions/plan/file.ts';
 
 /** Of .tidemill.yaml, in draft 2020-12. What JSON Schema cannot say (names that are unique, say) is checked when it is read. */
 export function planFileSchema(): string {

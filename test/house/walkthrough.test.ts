@@ -44,7 +44,7 @@ test('adding a function as CONTRIBUTING.md has it passes its test and the checks
   expect(node('test/house/check.ts', 'boundaries', 'graph')).toContain('2 passed, 0 failed');
   expect(node('node_modules/vitest/vitest.mjs', 'run', 'functions/release-announce')).toContain('1 passed');
   expect(() => node('test/house/check.ts', 'drift')).toThrow();
-  expect(node('eventing/generate.ts')).toContain('wrote README.md');
+  expect(node('eventing/generate.ts')).toContain('wrote eventing/README.md');
   expect(node('test/house/check.ts', 'drift')).toContain('1 passed, 0 failed');
-  expect(readFileSync(inCopy('README.md'), 'utf8')).toContain('release-announce');
+  expect(readFileSync(inCopy('eventing/README.md'), 'utf8')).toContain('release-announce');
 });
