@@ -9,7 +9,7 @@ import type { GithubWebhook } from '../github-webhook/accept.ts';
 import { functions } from '../graph.ts';
 import { createRepositoryWatch } from '../repository-watch/watch.ts';
 import { type AdapterOptions, openAdapters } from './adapters.ts';
-import { type Api, lazyApi, lazySite, type Site } from './lazy.ts';
+import { type Api, lazyApi, type LazySite, lazySite } from './lazy.ts';
 import { createPublish } from './publish.ts';
 import { siteLinks } from './site-links.ts';
 import { createWebhook } from './webhook.ts';
@@ -27,7 +27,7 @@ export interface CoreOptions {
 
 export interface Core {
   webhook: GithubWebhook;
-  site: Site;
+  site: LazySite['serve'];
   api: Api;
   sites: () => Promise<{ name: string; url: string }[]>;
   isolation: () => Promise<string>;
@@ -46,6 +46,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
 
   startHost({ functions, load: loadHandler, ports, broker, commit, log, now });
   const webhook = await createWebhook({ directory: join(paths.root, 'inbox'), secret: () => webhookSecret, storage, broker, log });
+  const site = lazySite({ objects, storage, log });
   const watch = createRepositoryWatch({ objects, git, publish: (events) => broker.publish(events), now, log });
   webhook.drain();
   await adapters.recover();
@@ -53,14 +54,14 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const { accept, deadLetters, redrive } = webhook;
   return {
     webhook: accept,
-    site: lazySite({ objects, storage, log }),
+    site: site.serve,
     api: lazyApi({ ...ports, publish: createPublish(broker, now), deadLetters, redrive, now, log, newId: randomUUID }),
     sites: () => siteLinks(objects, options.address),
     isolation: adapters.isolation,
     close: async (grace_ms) => {
       const until = Date.now() + grace_ms;
       const left = () => Math.max(0, until - Date.now());
-      await watch.stop();
+      await Promise.all([watch.stop(), site.close()]);
       await webhook.close();
       await broker.stop(left());
       await runner.stop(left());

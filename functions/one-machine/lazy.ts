@@ -1,20 +1,27 @@
 // What is loaded when it is first asked for, so that a start does not wait for it.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ApiDeps } from '../api/deps.ts';
-import type { SiteOptions } from '../site/site.ts';
+import type { Site, SiteOptions } from '../site/site.ts';
 
-export type Site = (request: IncomingMessage, response: ServerResponse, host: string) => void | Promise<void>;
+export interface LazySite {
+  serve(request: IncomingMessage, response: ServerResponse, host: string): void | Promise<void>;
+  /** Follows no release any longer. */
+  close(): Promise<void>;
+}
 
 export type Api = (request: Request) => Promise<Response>;
 
-export function lazySite(options: SiteOptions): Site {
-  let site: Promise<Site> | undefined;
+export function lazySite(options: SiteOptions): LazySite {
   let loaded: Site | undefined;
+  let loading: Promise<Site> | undefined;
   const load = async () => (loaded = (await import('../site/site.ts')).createSite(options));
-  return (request, response, host) => {
-    if (loaded) return loaded(request, response, host);
-    site ??= load();
-    return site.then((serve) => serve(request, response, host));
+  return {
+    serve: (request, response, host) => {
+      if (loaded) return loaded(request, response, host);
+      loading ??= load();
+      return loading.then((site) => site(request, response, host));
+    },
+    close: async () => (await loading)?.close(),
   };
 }
 
