@@ -25,13 +25,10 @@ export function bubblewrap(options: BubblewrapOptions): Isolation {
     launch(contained: Contained) {
       system ??= systemArguments(options);
       const [command = '', ...rest] = [...(contained.command ?? []), ...contained.args];
-      const args = [
-        ...system,
-        ...contained.mounts.toSorted(byDepth).flatMap(bind),
-        ...environment(contained.env),
-        '--chdir',
-        contained.workingDir ?? '/workspace',
-      ];
+      const workingDir = contained.workingDir ?? '/workspace';
+      // As with a container, a folder to begin in that is not there is made.
+      const begin = ['--dir', workingDir, '--chdir', workingDir];
+      const args = [...system, ...contained.mounts.toSorted(byDepth).flatMap(bind), ...environment(contained.env), ...begin];
       // Arguments go through a descriptor: the environment holds secrets, and a process list is no place for them.
       return { file: options.file, args: ['--args', '3', '--', command, ...rest], env: {}, cwd: '/', descriptor: args.map((arg) => `${arg}\0`).join('') };
     },
@@ -100,10 +97,14 @@ export function programFolders(path: string, home: string): string[] {
   return [...folders].filter((folder) => lstatSync(folder, { throwIfNoEntry: false })).toSorted();
 }
 
+/** What stands beside the folder of programs where these need it: libraries, or the versions that a manager's shims choose from. */
+const BESIDE = { bin: ['lib', 'tools'], shims: ['versions', 'installs', 'libexec'] };
+
 function installation(folder: string, home: string): string {
   const parent = dirname(folder);
-  const isWhole = basename(folder) === 'bin' && lstatSync(join(parent, 'lib'), { throwIfNoEntry: false })?.isDirectory();
-  return isWhole && parent !== '/' && parent !== home && parent !== join(home, '.local') ? parent : folder;
+  if (['/', home, join(home, '.local')].includes(parent)) return folder;
+  const beside = BESIDE[basename(folder) as keyof typeof BESIDE] ?? [];
+  return beside.some((name) => lstatSync(join(parent, name), { throwIfNoEntry: false })?.isDirectory()) ? parent : folder;
 }
 
 function real(path: string): string | undefined {

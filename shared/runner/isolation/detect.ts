@@ -1,7 +1,8 @@
 // Finds out, once and when it is first needed, what can isolate steps here. TIDEMILL_ISOLATION decides where it is set.
 import { execFile } from 'node:child_process';
 import { homedir } from 'node:os';
-import { findCommand } from '../engine/process.ts';
+import { delimiter, join } from 'node:path';
+import { firstExecutable } from '../engine/process.ts';
 import { bubblewrap } from './bubblewrap.ts';
 import { containers } from './container.ts';
 import { ISOLATION_KINDS, type Isolation, type IsolationKind } from './isolation.ts';
@@ -38,7 +39,7 @@ async function asked(wanted: string, env: NodeJS.ProcessEnv): Promise<Isolation>
 async function attempt(kind: IsolationKind, env: NodeJS.ProcessEnv, why: string): Promise<Isolation | string> {
   if (kind === 'none') return plainProcesses(why);
   const path = hostPath(env['PATH']);
-  const file = await findCommand(kind === 'bubblewrap' ? 'bwrap' : kind, path, '/');
+  const file = await firstExecutable(path.split(delimiter).map((folder) => join(folder, kind === 'bubblewrap' ? 'bwrap' : kind)));
   if (!file) return `${kind} is not installed`;
   const [args, make] =
     kind === 'bubblewrap'

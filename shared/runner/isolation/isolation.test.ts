@@ -111,6 +111,13 @@ describe('bubblewrap', () => {
     expect(programFolders(path, home)).toEqual([join(home, '.local/bin'), join(home, '.nvm/v24'), join(home, 'bin')].toSorted());
   });
 
+  test('sees the versions that the shims of a version manager choose from', async () => {
+    const home = join(folder, 'me');
+    for (const path of ['.pyenv/shims', '.pyenv/versions', '.volta/bin', '.volta/tools', '.other/shims']) await mkdir(join(home, path), { recursive: true });
+    const path = ['.pyenv/shims', '.volta/bin', '.other/shims'].map((entry) => join(home, entry)).join(':');
+    expect(programFolders(path, home)).toEqual(['.other/shims', '.pyenv', '.volta'].map((entry) => join(home, entry)));
+  });
+
   test('gets its arguments through a descriptor, so that no secret stands in a process list', () => {
     const launch = bubblewrap({ file: '/usr/bin/bwrap', path: '/usr/bin', home: '/home/me' }).launch(contained);
     expect(launch.args).toEqual(['--args', '3', '--', '/tekton/scripts/script-0', '--flag', '$(x); rm -rf /']);
