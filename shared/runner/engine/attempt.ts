@@ -1,5 +1,5 @@
 // One attempt of a TaskRun: folders, sidecars, the steps in order, and how they ended.
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { StepState, TaskRunResult } from '../../objects/taskrun.ts';
 import { textsOf } from '../task/apply.ts';
@@ -11,9 +11,10 @@ import type { Layout } from './layout.ts';
 import type { Mask } from './lines.ts';
 import { InvalidValue, checkIndexes } from '../task/params.ts';
 import type { Running } from './process.ts';
-import { RESULTS_LIMIT, messageSize, readWritten, taskResults, typedResults } from './results.ts';
+import { NotAFile, writeFresh } from './files.ts';
+import { RESULTS_LIMIT, type Written, messageSize, readWritten, stepResults, taskResults } from './results.ts';
 import { startSidecars } from './sidecars.ts';
-import { type Task, type WorkspaceBinding, stepName } from '../task/spec.ts';
+import { type Step, type Task, type WorkspaceBinding, stepName } from '../task/spec.ts';
 import { type Limit, type StepEnd, preparedStep, runStep } from './step.ts';
 import { Unresolved } from '../task/step-actions.ts';
 import type { Replacements } from '../task/substitute.ts';
@@ -51,6 +52,7 @@ export interface AttemptSetup {
 
 export interface AttemptEnd {
   steps: StepState[];
+  sidecars?: object[];
   results: TaskRunResult[];
   /** Index of the step that failed the attempt. */
   failed?: { step: string; exitCode: number; timedOut: boolean };
@@ -74,11 +76,13 @@ export async function runAttempt(run: EngineRun, options: EngineOptions, setup: 
     });
     const attempt = makeAttempt(run, options, setup, { folders, volumes, task: setup.task, bindings: setup.bindings });
     const sidecars = await startSidecars(attempt);
+    let end: AttemptEnd;
     try {
-      return await runSteps(attempt, steps, changed);
+      end = await runSteps(attempt, steps, changed);
     } finally {
       await sidecars.stop();
     }
+    return { ...end, ...(sidecars.states().length && { sidecars: sidecars.states() }) };
   } catch (error) {
     if (error instanceof InvalidValue) return { steps: [], results: [], invalid: { reason: 'TaskRunValidationFailed', message: error.message } };
     if (error instanceof Unresolved) return { steps: [], results: [], invalid: { reason: 'TaskRunResolutionFailed', message: error.message } };
@@ -177,7 +181,12 @@ async function runSteps(attempt: Attempt, steps: StepState[], changed: (steps: S
     steps[index] = { ...state(name, startedAt, now(), outcome), ...(outcome.stepResults.length && { results: outcome.stepResults }) };
     changed([...steps]);
     halted ||= outcome.halts;
-    if (outcome.fails && !failed) failed = { step: name, exitCode: outcome.exitCode, timedOut: end?.kind === 'timed-out' };
+    if (outcome.fails && !failed)
+      failed = {
+        step: name,
+        exitCode: outcome.reason === 'Error' && outcome.termination === 'Continued' ? 1 : outcome.exitCode,
+        timedOut: end?.kind === 'timed-out',
+      };
   }
   return { steps, results: written, ...(failed && { failed }) };
 }
@@ -217,33 +226,43 @@ interface Outcome {
 
 /** What the end of a step means; `end` is absent for a step that came after a failed one. */
 async function settle(attempt: Attempt, index: number, end: StepEnd | undefined, ofSteps: Map<string, TaskRunResult[]>): Promise<Outcome> {
-  const { tekton } = attempt.layout.folders;
   const { task } = attempt.layout;
   const step = preparedStep(attempt, index, attempt.options.isolation.ownPaths);
-  const folder = join(tekton, 'steps', `step-${stepName(step, index)}`);
-  const [written, ofStep] = await Promise.all([
-    readWritten(join(tekton, 'results'), task.results ?? []),
-    readWritten(join(folder, 'results'), step.results ?? []),
-  ]);
-  const tooLong = end !== undefined && end.kind !== 'skipped' && messageSize([...written, ...ofStep]) > RESULTS_LIMIT;
-  const stepResults = tooLong ? [] : typedResults(step.results ?? [], ofStep);
-  ofSteps.set(stepName(step, index), stepResults);
-  const base = { results: taskResults(task, tooLong ? [] : written, ofSteps), stepResults };
+  const name = stepName(step, index);
+  const folder = join(attempt.layout.folders.tekton, 'steps', `step-${name}`);
   const verdict = judge(end, step.onError === 'continue');
-  if (verdict.exitFile !== undefined) await writeExitCode(folder, verdict.exitFile);
-  if (tooLong) {
-    attempt.say(
-      stepName(step, index),
-      `the results of this step take more than ${RESULTS_LIMIT} bytes, which is all that Tekton can hold: write them to a workspace instead`,
-    );
-    return { ...base, exitCode: 1, reason: 'Error', termination: 'Error', halts: verdict.halts, fails: true };
-  }
-  return { ...base, ...verdict };
+  const read = await resultsAfter(attempt, step, folder, end !== undefined && end.kind !== 'skipped');
+  ofSteps.set(name, read.ofStep);
+  if (verdict.exitFile !== undefined) await writeFresh(folder, 'exitCode', verdict.exitFile);
+  const known = { results: taskResults(task, read.ofTask, ofSteps), stepResults: read.ofStep };
+  if (read.problem === undefined) return { ...known, ...verdict };
+  attempt.say(name, read.problem);
+  return { ...known, ...verdict, exitCode: verdict.exitCode || 1, reason: 'Error', fails: true };
 }
 
-async function writeExitCode(folder: string, code: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, 'exitCode'), code);
+/** Results that a step left, or why Tekton could not take them over. */
+async function resultsAfter(
+  attempt: Attempt,
+  step: Step,
+  folder: string,
+  ran: boolean,
+): Promise<{ ofTask: Written[]; ofStep: TaskRunResult[]; problem?: string }> {
+  const { task, folders } = attempt.layout;
+  try {
+    const [ofTask, ofStep] = await Promise.all([
+      readWritten(join(folders.tekton, 'results'), task.results ?? []),
+      readWritten(join(folder, 'results'), step.results ?? []),
+    ]);
+    if (!ran || messageSize([...ofTask, ...ofStep]) <= RESULTS_LIMIT) return { ofTask, ofStep: stepResults(step.results ?? [], ofStep) };
+    return {
+      ofTask: [],
+      ofStep: [],
+      problem: `the results of this step take more than ${RESULTS_LIMIT} bytes, which is all that Tekton can hold: write them to a workspace instead`,
+    };
+  } catch (error) {
+    if (!(error instanceof NotAFile)) throw error;
+    return { ofTask: [], ofStep: [], ...(ran && { problem: `the result ${error.message}` }) };
+  }
 }
 
 interface Verdict extends Pick<Outcome, 'exitCode' | 'reason' | 'termination' | 'halts' | 'fails'> {

@@ -15,7 +15,9 @@ export interface Folders {
   tmp: string;
 }
 
-export async function makeFolders(root: string, task: Task): Promise<Folders> {
+export async function makeFolders(wanted: string, task: Task): Promise<Folders> {
+  await mkdir(wanted, { recursive: true, mode: 0o700 });
+  const root = await realpath(wanted);
   const folders = { root, workspace: join(root, 'workspace'), tekton: join(root, 'tekton'), tmp: join(root, 'tmp') };
   const steps = task.steps.map((step, index) => join(folders.tekton, 'steps', `step-${stepName(step, index)}`, 'results'));
   const all = [
@@ -25,7 +27,6 @@ export async function makeFolders(root: string, task: Task): Promise<Folders> {
     ...['results', 'home', 'creds', 'scripts', 'run'].map((name) => join(folders.tekton, name)),
     ...steps,
   ];
-  await mkdir(root, { recursive: true, mode: 0o700 });
   await Promise.all(all.map((path) => mkdir(path, { recursive: true })));
   return folders;
 }

@@ -4,8 +4,9 @@ import { dirname, join, normalize } from 'node:path';
 import type { Mount } from '../isolation/isolation.ts';
 import type { Folders, Volumes } from './folders.ts';
 import { inside } from './folders.ts';
+import { CannotStart } from './process.ts';
 import { InvalidValue } from '../task/params.ts';
-import type { Container, Step, Task, WorkspaceBinding, WorkspaceUsage } from '../task/spec.ts';
+import { type Container, type Step, type Task, type WorkspaceBinding, type WorkspaceUsage, stepName } from '../task/spec.ts';
 import { type Places, TEKTON_PLACES, declared } from '../task/variables.ts';
 
 export interface Layout {
@@ -44,9 +45,13 @@ export function workspaceMounts({ task, bindings, volumes }: Layout, user: User)
 /** Everything a step sees at Tekton's own paths. */
 export async function mountsOf(layout: Layout, user: User): Promise<Mount[]> {
   const { folders } = layout;
+  // Folders that the runner itself reads and writes are mounts of their own, so that no step can put a link in their place.
+  const held = ['results', ...layout.task.steps.map((step, index) => `steps/step-${stepName(step, index)}`)];
   const base = [
     { source: folders.workspace, target: '/workspace', readOnly: false },
     { source: folders.tekton, target: '/tekton', readOnly: false },
+    ...held.map((name) => ({ source: join(folders.tekton, name), target: `/tekton/${name}`, readOnly: false })),
+    { source: join(folders.tekton, 'scripts'), target: '/tekton/scripts', readOnly: true },
   ];
   const own = workspaceMounts(layout, user).map(({ source, target, readOnly }) => ({ source, target, readOnly }));
   return [...base, ...own, ...(await volumeMounts(layout, user))];
@@ -78,14 +83,16 @@ export function onHost(layout: Layout, user: User, path: string): string | undef
   return undefined;
 }
 
-/** The folder a step begins in, made where it is below /workspace. Undefined: the image's own. */
+/** The folder a step begins in. Undefined: the image's own. Throws CannotStart for one that is relative, which no container can begin in. */
 export async function workingDirectory(layout: Layout, user: User, ownPaths: boolean, usesImages: boolean): Promise<string | undefined> {
   if (!user.workingDir && usesImages) return undefined;
   const wanted = user.workingDir || '/workspace';
+  if (!wanted.startsWith('/')) throw new CannotStart(`workingDir ${JSON.stringify(wanted)} is relative; begin it with $(workspaces.<name>.path) or "/"`);
+  if (ownPaths) return normalize(wanted);
   const host = onHost(layout, user, wanted);
-  if (host) await mkdir(host, { recursive: true });
-  if (!ownPaths) return host ?? wanted;
-  return normalize(wanted.startsWith('/') ? wanted : `/workspace/${wanted}`);
+  if (!host) return wanted;
+  await mkdir(host, { recursive: true });
+  return host;
 }
 
 /** Without mounts of its own, a step gets its volumes as links, where their place is one of the run's own folders. Throws InvalidValue where it is not. */

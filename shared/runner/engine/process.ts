@@ -2,7 +2,6 @@
 import { spawn } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { delimiter, join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -109,17 +108,14 @@ export function processStartTime(pid: number): string | undefined {
   }
 }
 
-/** Where the shell would find the command; undefined: nowhere. */
-export async function findCommand(command: string, path: string, cwd: string): Promise<string | undefined> {
-  const candidates = command.includes('/')
-    ? [join(command.startsWith('/') ? '' : cwd, command)]
-    : path.split(delimiter).map((folder) => join(folder || '.', command));
-  for (const candidate of candidates) {
-    const there = await access(candidate, constants.X_OK).then(
+/** The first of these paths that can be executed; undefined: none. */
+export async function firstExecutable(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) {
+    const can = await access(path, constants.X_OK).then(
       () => true,
       () => false,
     );
-    if (there) return candidate;
+    if (can) return path;
   }
   return undefined;
 }

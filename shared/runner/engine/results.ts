@@ -1,12 +1,16 @@
 // Results: files that steps write, read back with the types and limits that Tekton has.
-import { open, readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ParamValue, TaskRunResult } from '../../objects/taskrun.ts';
-import { InvalidValue, typeOf } from '../task/params.ts';
+import { typeOf } from '../task/params.ts';
 import type { ResultSpec, Task } from '../task/spec.ts';
+import { readRegular } from './files.ts';
 
 /** All results that one step leaves, as Tekton writes them down, may be this long (a container's termination message). */
 export const RESULTS_LIMIT = 4096;
+
+/** A step result that a later step takes over; what goes into status is bound by RESULTS_LIMIT. */
+const STEP_RESULT_LIMIT = 131_072;
 
 /** Bytes that Tekton needs beside the results themselves: the step's start time and the brackets. */
 const OVERHEAD = 80;
@@ -16,29 +20,14 @@ export interface Written {
   text: string;
 }
 
-/** Files of these names in the folder; what is not there is left out. A file past the limit is cut, as it is too long anyway. */
+/** Files of these names in the folder; what is not there is left out. A file past the limit is cut, as it is too long anyway. Throws NotAFile. */
 export async function readWritten(folder: string, specs: readonly ResultSpec[]): Promise<Written[]> {
   const found: Written[] = [];
   for (const { name } of specs) {
-    const text = await readStart(join(folder, name));
+    const text = await readRegular(folder, name, RESULTS_LIMIT + 1);
     if (text !== undefined) found.push({ name, text });
   }
   return found;
-}
-
-async function readStart(path: string): Promise<string | undefined> {
-  const file = await open(path, 'r').catch((error: unknown) => {
-    if (['ENOENT', 'EISDIR'].includes((error as NodeJS.ErrnoException).code ?? '')) return undefined;
-    throw error;
-  });
-  if (!file) return undefined;
-  try {
-    if (!(await file.stat()).isFile()) return undefined;
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(RESULTS_LIMIT + 1), 0, RESULTS_LIMIT + 1, 0);
-    return buffer.toString('utf8', 0, bytesRead);
-  } finally {
-    await file.close();
-  }
 }
 
 /** Bytes that these take in a termination message. */
@@ -66,21 +55,33 @@ function structured(text: string): ParamValue {
   return value && typeof value === 'object' && Object.values(value).every(isText) ? (value as Record<string, string>) : text;
 }
 
-export function resultType(spec: ResultSpec): 'string' | 'array' | 'object' {
-  return spec.type ?? (spec.properties ? 'object' : 'string');
+function resultType(spec: ResultSpec, fallback: 'string' | 'array' = 'string'): 'string' | 'array' | 'object' {
+  return spec.type ?? (spec.properties ? 'object' : fallback);
 }
 
-/** Results by their type, as status has them. */
-export function typedResults(specs: readonly ResultSpec[], written: readonly Written[]): TaskRunResult[] {
-  return written.map(({ name, text }) => {
-    const value = valueOf(text, resultType(specs.find((spec) => spec.name === name)!));
+/** Results by their type, as status has them, by name. `fallback`: the type where none is declared. */
+function typedResults(specs: readonly ResultSpec[], written: readonly Written[], fallback: 'string' | 'array'): TaskRunResult[] {
+  const typed = written.map(({ name, text }) => {
+    const value = valueOf(
+      text,
+      resultType(
+        specs.find((spec) => spec.name === name)!,
+        fallback,
+      ),
+    );
     return { name, type: typeOf(value), value };
   });
+  return typed.toSorted((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** Of a step: where no type is declared, what was written decides. */
+export function stepResults(specs: readonly ResultSpec[], written: readonly Written[]): TaskRunResult[] {
+  return typedResults(specs, written, 'array');
 }
 
 /** The Task's results: its own files, and the step results that it takes over. */
 export function taskResults(task: Task, written: readonly Written[], ofSteps: ReadonlyMap<string, readonly TaskRunResult[]>): TaskRunResult[] {
-  const all = new Map(typedResults(task.results ?? [], written).map((result) => [result.name, result]));
+  const all = new Map(typedResults(task.results ?? [], written, 'string').map((result) => [result.name, result]));
   for (const spec of task.results ?? []) {
     const match = typeof spec.value === 'string' ? /^\$\(steps\.([^.]+)\.results\.([^).[\]]+)(?:\[\*\])?\)$/.exec(spec.value) : null;
     const found = match && ofSteps.get(match[1]!)?.find((result) => result.name === match[2]);
@@ -89,25 +90,25 @@ export function taskResults(task: Task, written: readonly Written[], ofSteps: Re
   return [...all.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Throws InvalidValue where a result is not of its declared type or an object lacks a declared key. */
-export function checkResults(specs: readonly ResultSpec[], results: readonly TaskRunResult[]): void {
+/** Those that are of their declared type, and what is wrong with the others. */
+export function checkResults(specs: readonly ResultSpec[], results: readonly TaskRunResult[]): { kept: TaskRunResult[]; problem?: string } {
+  const wrong = new Map<TaskRunResult, string>();
   for (const result of results) {
     const spec = specs.find((each) => each.name === result.name);
     if (!spec) continue;
     const type = typeOf(result.value);
-    if (type !== resultType(spec)) throw new InvalidValue(`result "${result.name}" is declared as ${resultType(spec)}, but what was written is ${type}`);
     const missing = Object.keys(spec.properties ?? {}).filter((key) => !Object.hasOwn(result.value as object, key));
-    if (missing.length) throw new InvalidValue(`result "${result.name}" lacks the keys ${missing.join(', ')}`);
+    if (type !== resultType(spec)) wrong.set(result, `result "${result.name}" is declared as ${resultType(spec)}, but what was written is ${type}`);
+    else if (missing.length) wrong.set(result, `result "${result.name}" lacks the keys ${missing.join(', ')}`);
   }
+  const [problem] = wrong.values();
+  return { kept: results.filter((result) => !wrong.has(result)), ...(problem !== undefined && { problem }) };
 }
 
-/** Finds the result of an earlier step on disk; undefined when it wrote none. Its type is what its JSON says, as in Tekton. */
+/** The result of an earlier step; undefined when it wrote none. Its type is what its JSON says, as in Tekton. Throws NotAFile. */
 export async function stepResult(stepsFolder: string, step: string, result: string): Promise<ParamValue | undefined> {
-  if (/[/\\\0]/.test(step + result) || result === '..') return undefined;
-  try {
-    return structured(await readFile(join(stepsFolder, `step-${step}`, 'results', result), 'utf8'));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const folder = join(stepsFolder, `step-${step}`, 'results');
+  if (!existsSync(folder)) return undefined;
+  const text = await readRegular(folder, result, STEP_RESULT_LIMIT);
+  return text === undefined ? undefined : structured(text);
 }

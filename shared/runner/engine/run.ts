@@ -144,7 +144,12 @@ function conclude(
   timeout: string,
 ): TaskRunStatus {
   const at = options.now();
-  const status: TaskRunStatus = { ...shown, steps: end.steps, ...(end.results.length && { results: end.results }) };
+  const status: TaskRunStatus = {
+    ...shown,
+    steps: end.steps,
+    ...(end.results.length && { results: end.results }),
+    ...(end.sidecars && { sidecars: end.sidecars }),
+  };
   const ending = options.signal.aborted ? (options.signal.reason as Ending) : undefined;
   if (ending?.kind === 'stopped') return withCondition(status, 'Unknown', 'Running', 'The runner was stopped; the run begins anew when it comes back', at);
   if (ending)
@@ -158,12 +163,8 @@ function conclude(
     );
   if (end.invalid) return failed(status, end.invalid.reason, end.invalid.message, at);
   if (end.failed) return failed(status, 'StepFailed', failureMessage(end.failed), at);
-  try {
-    checkResults(task.results ?? [], end.results);
-  } catch (error) {
-    if (error instanceof InvalidValue) return failed(status, 'TaskRunValidationFailed', error.message, at);
-    throw error;
-  }
+  const { kept, problem } = checkResults(task.results ?? [], end.results);
+  if (problem !== undefined) return failed({ ...status, results: kept }, 'TaskRunValidationFailed', problem, at);
   return { ...withCondition(status, 'True', 'Succeeded', 'All Steps have completed executing', at), completionTime: at };
 }
 

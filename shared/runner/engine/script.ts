@@ -1,15 +1,15 @@
 // A step's script as a file, and how it is begun: by the interpreter in its first line, or /bin/sh that stops at the first error.
-import { writeFile } from 'node:fs/promises';
+import { writeFresh } from './files.ts';
 import { CannotStart } from './process.ts';
 
 const PREAMBLE = '#!/bin/sh\nset -e\n';
 
 /** Writes the script where the step can read it. Throws CannotStart for one whose interpreter line is not its first. */
-export async function writeScript(path: string, script: string): Promise<string> {
+export async function writeScript(folder: string, name: string, script: string): Promise<string> {
   const text = script.trim().startsWith('#!') ? script : PREAMBLE + script;
   if (!text.startsWith('#!'))
     throw new CannotStart('the script has its interpreter line ("#!…") after white space, so no system can begin it; make it the first thing in the script');
-  await writeFile(path, text, { mode: 0o755 });
+  await writeFresh(folder, name, text, 0o755);
   return text;
 }
 

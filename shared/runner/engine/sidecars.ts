@@ -12,12 +12,16 @@ import { launchOf, passesFor, scriptCommand } from './step.ts';
 interface Started {
   name: string;
   running: Running;
+  startedAt: string;
+  terminated?: { exitCode: number; reason: string; startedAt: string; finishedAt: string };
   /** Resolves when it has ended and its output is told. */
   ended: Promise<void>;
 }
 
 export interface Sidecars {
   stop(): Promise<void>;
+  /** As status shows them. */
+  states(): object[];
 }
 
 /** Throws InvalidValue for a sidecar that lacks what it refers to. One that fails or cannot be started says so in the log; the steps find out. */
@@ -31,11 +35,15 @@ export async function startSidecars(attempt: Attempt): Promise<Sidecars> {
       const one = await startOne(attempt, sidecar, index);
       if (one) started.push(one);
     }
-    return { stop };
+    return { stop, states: () => started.map(stateOf) };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+function stateOf({ name, startedAt, terminated }: Started): object {
+  return { name, container: `sidecar-${name}`, ...(terminated ? { terminated } : { running: { startedAt } }) };
 }
 
 async function startOne(attempt: Attempt, sidecar: Sidecar, index: number): Promise<Started | undefined> {
@@ -58,13 +66,16 @@ async function startOne(attempt: Attempt, sidecar: Sidecar, index: number): Prom
     });
     if (index === 0 && launch.container) attempt.network = launch.container;
     const gone = new AbortController();
-    const ended = running.exited.then(async (code) => {
+    const startedAt = now();
+    const started: Started = { name: sidecar.name, running, startedAt, ended: Promise.resolve() };
+    started.ended = running.exited.then(async (code) => {
       gone.abort();
+      started.terminated = { exitCode: code < 0 ? 255 : code, reason: code === 0 ? 'Completed' : 'Error', startedAt, finishedAt: now() };
       for (const stream of ['stdout', 'stderr'] as const) await tell(stream, splitters[stream].end());
       if (code > 0) attempt.say(label, `the sidecar ended with code ${code}`);
     });
     await ready(attempt, sidecar, gone.signal);
-    return { name: sidecar.name, running, ended };
+    return started;
   } catch (error) {
     if (!(error instanceof CannotStart)) throw error;
     attempt.say(label, error.message);

@@ -1,5 +1,6 @@
 // $(steps.<name>.results.<result>…) in command, args, env and when: replaced when the step begins, from what earlier steps wrote.
 import type { ParamValue } from '../../objects/taskrun.ts';
+import { CannotStart } from './process.ts';
 import { stepResult } from './results.ts';
 import type { When } from '../task/spec.ts';
 
@@ -27,21 +28,25 @@ async function lookupFor(texts: readonly string[], stepsFolder: string): Promise
   return ([whole, step = '', result = '', index, key]) => part(values.get(`${step}\0${result}`)!, index, key, whole);
 }
 
+/** A part that is not there, or a value of another type, is the empty text, as in Tekton; only an element past the end is an error. */
 function part(value: ParamValue, index: string | undefined, key: string | undefined, whole: string): string | readonly string[] {
-  if (index === '*') return Array.isArray(value) ? value : fail(whole, 'is no array');
-  if (index !== undefined) return (Array.isArray(value) ? value[Number(index)] : undefined) ?? fail(whole, 'has no such element');
-  if (key !== undefined) return (typeof value === 'object' && !Array.isArray(value) ? value[key] : undefined) ?? fail(whole, 'has no such key');
-  return typeof value === 'string' ? value : fail(whole, 'is no string');
+  if (index === '*') return Array.isArray(value) ? value : '';
+  if (index !== undefined) {
+    if (!Array.isArray(value)) return '';
+    const element = value[Number(index)];
+    if (element === undefined) throw new CannotStart(`${whole} cannot be replaced: the array has ${value.length} elements`);
+    return element;
+  }
+  if (key !== undefined) return typeof value === 'object' && !Array.isArray(value) ? (value[key] ?? '') : '';
+  return typeof value === 'string' ? value : '';
 }
 
-function fail(whole: string, why: string): never {
-  throw new NoSuchResult(`${whole} cannot be replaced: the result ${why}`);
-}
-
-function inText(text: string, lookup: Lookup): string {
+function inText(text: string, lookup: Lookup, alone: boolean): string {
   return text.replace(REFERENCE, (...match) => {
     const value = lookup(match);
-    return typeof value === 'string' ? value : fail(match[0], 'is an array, which must stand alone in its argument');
+    if (typeof value === 'string') return value;
+    if (alone) throw new NoSuchResult(`${match[0]} cannot be replaced: an array must stand alone in its argument`);
+    return '';
   });
 }
 
@@ -51,7 +56,7 @@ function inArgument(text: string, lookup: Lookup): string[] {
     const value = lookup(match);
     return typeof value === 'string' ? [value] : [...value];
   }
-  return [inText(text, lookup)];
+  return [inText(text, lookup, true)];
 }
 
 export interface Launching {
@@ -60,15 +65,19 @@ export interface Launching {
   when: When[];
 }
 
-/** Throws NoSuchResult. */
+/** Throws NoSuchResult, CannotStart. */
 export async function applyStepResults(launching: Launching, stepsFolder: string): Promise<Launching> {
   const texts = [...launching.argv, ...Object.values(launching.env), ...launching.when.flatMap((when) => [when.input, ...when.values])];
   if (!texts.some((text) => text.includes('$(steps.'))) return launching;
   const lookup = await lookupFor(texts, stepsFolder);
   return {
     argv: launching.argv.flatMap((text) => inArgument(text, lookup)),
-    env: Object.fromEntries(Object.entries(launching.env).map(([name, value]) => [name, inText(value, lookup)])),
-    when: launching.when.map((when) => ({ ...when, input: inText(when.input, lookup), values: when.values.flatMap((value) => inArgument(value, lookup)) })),
+    env: Object.fromEntries(Object.entries(launching.env).map(([name, value]) => [name, inText(value, lookup, false)])),
+    when: launching.when.map((when) => ({
+      ...when,
+      input: inText(when.input, lookup, false),
+      values: when.values.flatMap((value) => inArgument(value, lookup)),
+    })),
   };
 }
 

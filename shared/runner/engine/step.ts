@@ -1,7 +1,6 @@
 // One step: its variables, its environment, its process or builtin, and what is known of it afterwards.
-import { mkdir, writeFile } from 'node:fs/promises';
-import { createWriteStream } from 'node:fs';
-import { dirname, join } from 'node:path';
+import type { FileHandle } from 'node:fs/promises';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { STEP_IMAGE } from '../builtin.ts';
 import { hostPath } from '../isolation/plain.ts';
 import { applyStep } from '../task/apply.ts';
@@ -10,10 +9,11 @@ import { declaredEnv, expand, inheritedEnv } from './env.ts';
 import { linkVolumes, mountsOf, onHost, placesOf, workingDirectory, workspaceMounts } from './layout.ts';
 import { createLineSplitter } from './lines.ts';
 import { mergeTemplate } from '../task/merge.ts';
-import { CannotStart, type Launch, type Output, findCommand, start } from './process.ts';
+import { NotAFile, openBelow, writeFresh } from './files.ts';
+import { CannotStart, type Launch, type Output, firstExecutable, start } from './process.ts';
 import { interpreterCommand, writeScript } from './script.ts';
 import { type Container, type Sidecar, type Step, stepName } from '../task/spec.ts';
-import { NoSuchResult, allows, applyStepResults } from './step-results.ts';
+import { type Launching, NoSuchResult, allows, applyStepResults } from './step-results.ts';
 import { contextReplacements, placeReplacements, stepReplacements } from '../task/variables.ts';
 import type { Replacements } from '../task/substitute.ts';
 
@@ -47,31 +47,21 @@ export function isBuiltin(container: Container): boolean {
 
 /** Runs the step at this index to its end. Throws what is wrong with the Task (InvalidValue). */
 export async function runStep(attempt: Attempt, index: number, begun: () => void): Promise<StepEnd> {
-  const { isolation } = attempt.options;
-  const peek = preparedStep(attempt, index, isolation.ownPaths);
-  const builtin = isBuiltin(peek);
-  const step = builtin ? preparedStep(attempt, index, false) : peek;
+  const { ownPaths } = attempt.options.isolation;
+  const seen = preparedStep(attempt, index, ownPaths);
+  const builtin = isBuiltin(seen);
+  const step = builtin ? preparedStep(attempt, index, false) : seen;
   const name = stepName(step, index);
-  if (!isolation.ownPaths && !builtin) await linkVolumes(attempt.layout, step);
-  const env = await declaredEnv(step, attempt.envOptions);
-  const expanded = (parts: readonly string[] | undefined) => (parts ?? []).map((part) => expand(part, env));
-  const stepsFolder = join(attempt.layout.folders.tekton, 'steps');
-  const scripted = step.script ? await scriptCommand(attempt, step, `script-${index}`, builtin) : undefined;
-  const command = scripted ?? step.command;
-  const prefix = scripted ?? expanded(step.command);
-  const launching = await applyStepResults({ argv: [...prefix, ...expanded(step.args)], env, when: step.when ?? [] }, stepsFolder).catch((error: unknown) => {
-    if (!(error instanceof NoSuchResult)) throw error;
-    attempt.say(name, `${error.message}; the text is left as it is`);
-    return { argv: [...prefix, ...expanded(step.args)], env, when: step.when ?? [] };
-  });
-  if (!allows(launching.when)) return { kind: 'skipped' };
-  begun();
-  if (builtin) return runBuiltin(attempt, step, name, launching.argv);
   const limit = attempt.limitFor(step.timeout);
   try {
-    return await runProcess(attempt, step, name, launching.argv, command !== undefined, launching.env, limit);
+    if (!ownPaths && !builtin) await linkVolumes(attempt.layout, step);
+    const launching = await launchingOf(attempt, step, index, builtin);
+    if (!allows(launching.when)) return { kind: 'skipped' };
+    begun();
+    if (builtin) return await runBuiltin(attempt, step, name, launching.argv, limit);
+    return await runProcess(attempt, step, name, launching, limit);
   } catch (error) {
-    if (!(error instanceof CannotStart)) throw error;
+    if (!(error instanceof CannotStart || error instanceof NotAFile)) throw error;
     attempt.say(name, error.message);
     return { kind: 'failed-to-start' };
   } finally {
@@ -79,30 +69,37 @@ export async function runStep(attempt: Attempt, index: number, begun: () => void
   }
 }
 
+/** What is known of a step only when it begins: its environment, and what earlier steps left. */
+async function launchingOf(attempt: Attempt, step: Step, index: number, builtin: boolean): Promise<Launching> {
+  const env = await declaredEnv(step, attempt.envOptions);
+  const expanded = (parts: readonly string[] | undefined) => (parts ?? []).map((part) => expand(part, env));
+  const command = step.script ? await scriptCommand(attempt, step, `script-${index}`, builtin) : expanded(step.command);
+  const launching = { argv: [...command, ...expanded(step.args)], env, when: step.when ?? [] };
+  return applyStepResults(launching, join(attempt.layout.folders.tekton, 'steps')).catch((error: unknown) => {
+    if (!(error instanceof NoSuchResult)) throw error;
+    attempt.say(stepName(step, index), `${error.message}; the text is left as it is`);
+    return launching;
+  });
+}
+
 /** The script written to a file, and the command that begins it. */
 export async function scriptCommand(attempt: Attempt, container: Step | Sidecar, file: string, onMachine: boolean): Promise<string[]> {
   const { isolation } = attempt.options;
-  const host = join(attempt.layout.folders.tekton, 'scripts', file);
-  const text = await writeScript(host, container.script!);
+  const folder = join(attempt.layout.folders.tekton, 'scripts');
+  const host = join(folder, file);
+  const text = await writeScript(folder, file, container.script!);
   const seen = isolation.ownPaths && !onMachine ? `/tekton/scripts/${file}` : host;
   return isolation.usesImages ? [seen] : interpreterCommand(text, seen);
 }
 
-async function runProcess(
-  attempt: Attempt,
-  step: Step,
-  name: string,
-  argv: string[],
-  hasCommand: boolean,
-  env: Record<string, string>,
-  limit: Limit,
-): Promise<StepEnd> {
-  const launch = await launchOf(attempt, step, `step-${name}`, argv, hasCommand, env);
+async function runProcess(attempt: Attempt, step: Step, name: string, { argv, env }: Launching, limit: Limit): Promise<StepEnd> {
+  const launch = await launchOf(attempt, step, `step-${name}`, argv, Boolean(step.script || step.command?.length), env);
   const sink = await outputOf(attempt, step, name);
-  const running = await start(launch, attempt.options.record, sink.output);
-  const ended = await attempt.untilEnd(running, limit);
-  await sink.end();
-  return ended;
+  try {
+    return await attempt.untilEnd(await start(launch, attempt.options.record, sink.output), limit);
+  } finally {
+    await sink.end();
+  }
 }
 
 export interface Limit {
@@ -123,11 +120,7 @@ export async function launchOf(
   const base = baseEnv(attempt);
   const whole = { ...base, ...env, [marker.name]: marker.value };
   const cwd = await workingDirectory(attempt.layout, container, isolation.ownPaths, isolation.usesImages);
-  if (!isolation.usesImages) {
-    if (!argv.length) throw new CannotStart('it has neither script nor command, and without its image there is no entrypoint to run');
-    if (!isolation.ownPaths && !(await findCommand(argv[0]!, whole['PATH'] ?? '', cwd!)))
-      throw new CannotStart(`there is no command ${JSON.stringify(argv[0])} on this machine`);
-  }
+  if (!isolation.usesImages) await checkCommand(attempt, container, argv[0], whole['PATH'] ?? '', cwd!);
   const containerName = `tidemill-${attempt.run.uid}-${attempt.context.retryCount}-${name}`.toLowerCase();
   const tmp = isolation.kind === 'bubblewrap' ? [{ source: attempt.layout.folders.tmp, target: '/tmp', readOnly: false }] : [];
   const caches = [...attempt.options.caches].map(([target, source]) => ({ source, target: `/tekton/home/${target}`, readOnly: false }));
@@ -143,6 +136,21 @@ export async function launchOf(
     ...(container.securityContext && { securityContext: container.securityContext }),
     ...(container.computeResources?.limits && { limits: container.computeResources.limits }),
   });
+}
+
+/** Without images a step runs this machine's programs, so whether there is such a command is known before. Throws CannotStart. */
+async function checkCommand(attempt: Attempt, container: Step | Sidecar, command: string | undefined, path: string, cwd: string): Promise<void> {
+  if (command === undefined) throw new CannotStart('it has neither script nor command, and without its image there is no entrypoint to run');
+  const { isolation } = attempt.options;
+  const { tmp } = attempt.layout.folders;
+  const here = (place: string) => {
+    if (!isolation.ownPaths) return place;
+    return onHost(attempt.layout, container, place) ?? (place.startsWith('/tmp/') ? join(tmp, place.slice(4)) : place);
+  };
+  const places = command.includes('/')
+    ? [command.startsWith('/') ? command : join(cwd, command)]
+    : path.split(delimiter).map((folder) => join(folder || cwd, command));
+  if (!(await firstExecutable(places.map(here)))) throw new CannotStart(`there is no command ${JSON.stringify(command)} on this machine`);
 }
 
 /** A container has its image's environment; elsewhere it is this machine's PATH, a home folder, and nothing of the server's. */
@@ -168,28 +176,33 @@ async function outputOf(attempt: Attempt, step: Step, name: string): Promise<Sin
 async function streamOf(attempt: Attempt, step: Step, name: string, stream: 'stdout' | 'stderr') {
   const splitter = createLineSplitter(attempt.mask);
   const wanted = (stream === 'stdout' ? step.stdoutConfig : step.stderrConfig)?.path;
-  const path = wanted && onHost(attempt.layout, step, wanted);
-  if (path) await mkdir(dirname(path), { recursive: true });
-  const file = path ? createWriteStream(path) : undefined;
-  let failure: Error | undefined;
-  file?.on('error', (error) => (failure = error));
+  const file = wanted === undefined ? undefined : await streamFile(attempt, step, wanted);
   const tell = async (lines: string[]) => {
     for (const text of lines) await attempt.options.onLine({ step: name, stream, time: attempt.options.now(), text });
   };
   return {
     take: async (chunk: Buffer) => {
-      if (file && !failure && !file.write(chunk)) await new Promise<void>((resolve) => file.once('drain', resolve).once('error', () => resolve()));
+      await file?.writeFile(chunk);
       await tell(splitter.push(chunk));
     },
     end: async () => {
       await tell(splitter.end());
-      if (file) await new Promise<void>((resolve) => file.end(() => resolve()));
-      if (failure) attempt.say(name, `${wanted ?? ''} could not be written: ${failure.message}`);
+      await file?.close();
     },
   };
 }
 
-async function runBuiltin(attempt: Attempt, step: Step, name: string, argv: string[]): Promise<StepEnd> {
+/** The file that a stream is copied to. Throws CannotStart for one that is not the run's own, NotAFile for what is none. */
+async function streamFile(attempt: Attempt, step: Step, wanted: string): Promise<FileHandle> {
+  const path = onHost(attempt.layout, step, wanted);
+  if (!path) throw new CannotStart(`${wanted} is in none of the folders of the run, so no output can be copied to it`);
+  const root = [attempt.layout.folders.root, ...[...attempt.layout.volumes.workspaces.values()].map((source) => source.path)].find((each) =>
+    path.startsWith(`${each}/`),
+  )!;
+  return openBelow(root, dirname(path), basename(path));
+}
+
+async function runBuiltin(attempt: Attempt, step: Step, name: string, argv: string[], limit: Limit): Promise<StepEnd> {
   const [which = '', ...args] = argv;
   const { builtins } = attempt.options;
   const builtin = Object.hasOwn(builtins, which) ? builtins[which] : undefined;
@@ -197,7 +210,6 @@ async function runBuiltin(attempt: Attempt, step: Step, name: string, argv: stri
     attempt.say(name, `there is no step of tidemill's own named ${JSON.stringify(which)}`);
     return { kind: 'failed-to-start' };
   }
-  const limit = attempt.limitFor(step.timeout);
   const workspaces = Object.fromEntries(workspaceMounts(attempt.layout, step).map((mount) => [mount.name, mount.source]));
   const workingDir = (await workingDirectory(attempt.layout, step, false, false))!;
   const lines: Promise<void>[] = [];
@@ -219,12 +231,11 @@ async function runBuiltin(attempt: Attempt, step: Step, name: string, argv: stri
     attempt.say(name, (error as Error).message);
     return { kind: 'exited', code: 1 };
   } finally {
-    limit.clear();
     await Promise.all(lines);
   }
 }
 
 async function writeResult(attempt: Attempt, name: string, value: string): Promise<void> {
   if (!attempt.layout.task.results?.some((result) => result.name === name)) throw new Error(`the Task declares no result "${name}"`);
-  await writeFile(join(attempt.layout.folders.tekton, 'results', name), value);
+  await writeFresh(join(attempt.layout.folders.tekton, 'results'), name, value);
 }

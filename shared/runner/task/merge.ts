@@ -19,9 +19,9 @@ export function mergeTemplate(template: Container | undefined, step: Step): Step
   return merged;
 }
 
+/** The step's own come first: Kubernetes expands a variable only from those before it. */
 function mergeBy<K extends string, T extends Record<K, string>>(key: K, base: readonly T[] | undefined, own: readonly T[] | undefined): T[] | undefined {
   if (!base || !own) return (base ?? own) && [...(base ?? own)!];
-  const byKey = new Map(own.map((item) => [item[key], item]));
-  const names = new Set(base.map((item) => item[key]));
-  return [...base.map((item) => byKey.get(item[key]) ?? item), ...own.filter((item) => !names.has(item[key]))];
+  const names = new Set(own.map((item) => item[key]));
+  return [...own, ...base.filter((item) => !names.has(item[key]))];
 }

@@ -69,9 +69,23 @@ export function paramReplacements(specs: readonly ParamSpec[], params: readonly 
   };
   const referring = specs.filter((spec) => typeof spec.default === 'string' && spec.default.includes('$(params.'));
   for (const spec of specs) if (spec.default !== undefined && !referring.includes(spec)) set(spec.name, spec.default);
-  for (const spec of referring) set(spec.name, substitute(spec.default as string, strings));
+  for (const spec of inOrder(referring)) set(spec.name, substitute(spec.default as string, strings));
   for (const param of params) set(param.name, param.value);
   return { strings, arrays, objects };
+}
+
+/** Defaults that others refer to come first; those that refer to each other in a circle come last, and keep what cannot be replaced. */
+function inOrder(specs: readonly ParamSpec[]): ParamSpec[] {
+  const ordered: ParamSpec[] = [];
+  for (let left = [...specs]; left.length;) {
+    const ready = left.filter(
+      (spec) => !left.some((other) => other !== spec && spellings('params', other.name).some((name) => (spec.default as string).includes(`$(${name})`))),
+    );
+    const next = ready.length ? ready : left;
+    ordered.push(...next);
+    left = left.filter((spec) => !next.includes(spec));
+  }
+  return ordered;
 }
 
 /** A param's value with its variables replaced; a text that is nothing but a reference takes the type of what it refers to. */

@@ -116,6 +116,29 @@ export const mountCases: RunnerCase[] = [
     lines: { a: ['/own'], b: ['hidden'] },
   },
   {
+    name: 'sidecar-that-fails',
+    task: { sidecars: [{ name: 'helper', script: 'exit 3' }], steps: [script('sleep 1; echo fine', { name: 'a' })] },
+    lines: { a: ['fine'] },
+  },
+  {
+    name: 'volume-of-workspace',
+    ownPaths: true,
+    task: {
+      workspaces: [{ name: 'ws' }],
+      steps: [script('echo hi > /alt/f; cat $(workspaces.ws.path)/f', { name: 'a', volumeMounts: [{ name: '$(workspaces.ws.volume)', mountPath: '/alt' }] })],
+    },
+    run: { workspaces: [{ name: 'ws', emptyDir: {} }] },
+    lines: { a: ['hi'] },
+  },
+  {
+    name: 'workspace-read-only',
+    ownPaths: true,
+    task: { workspaces: [{ name: 'ws', readOnly: true }], steps: [script('touch $(workspaces.ws.path)/f', { name: 'a' })] },
+    run: { workspaces: [{ name: 'ws', emptyDir: {} }] },
+    reason: 'StepFailed',
+    steps: [[1, 'Error']],
+  },
+  {
     name: 'sidecar',
     task: {
       params: [{ name: 'word', default: 'ready' }],

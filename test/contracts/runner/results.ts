@@ -91,6 +91,30 @@ export const resultCases: RunnerCase[] = [
     lines: { use: ['<hello>', '<x>', '<y z>', '<y z>', '<v>'], env: ['in env: hello'] },
   },
   {
+    name: 'step-results-odd',
+    task: {
+      steps: [
+        script('printf \'["x"]\' > $(step.results.list.path); printf \'{"k":"v"}\' > $(step.results.map.path); printf "42\\n" > $(step.results.text.path)', {
+          name: 'make',
+          results: [
+            { name: 'list', type: 'array' },
+            { name: 'map', type: 'object', properties: { k: { type: 'string' } } },
+            { name: 'text' },
+            { name: 'none' },
+          ],
+        }),
+        { name: 'key', command: ['echo', '[$(steps.make.results.map.z)]', '[$(steps.make.results.list)]'] },
+        { name: 'text', command: ['echo', '[$(steps.make.results.text)]'] },
+        script('echo "[$E]"', { name: 'env', env: [{ name: 'E', value: '$(steps.make.results.list[*])' }] }),
+        { name: 'missing', command: ['echo', '$(steps.make.results.none)', '$(steps.nobody.results.x)'] },
+        { name: 'outside', command: ['echo', '$(steps.make.results.list[3])'] },
+      ],
+    },
+    reason: 'StepFailed',
+    message: 'step-outside',
+    lines: { key: ['[] []'], text: ['[42', ']'], env: ['[]'], missing: ['$(steps.make.results.none) $(steps.nobody.results.x)'] },
+  },
+  {
     name: 'step-when',
     task: {
       params: [{ name: 'go', default: 'no' }],

@@ -157,6 +157,40 @@ export const stepCases: RunnerCase[] = [
     lines: { a: ['own template sub'], b: ['/tmp'], c: ['/'] },
   },
   {
+    name: 'step-template-env-order',
+    task: {
+      stepTemplate: {
+        env: [
+          { name: 'A', value: 'ta' },
+          { name: 'B', value: '$(A)-tb' },
+        ],
+      },
+      steps: [
+        script('echo "$A $B $C"', {
+          name: 'a',
+          env: [
+            { name: 'C', value: '$(B)-c' },
+            { name: 'A', value: 'own' },
+          ],
+        }),
+      ],
+    },
+    lines: { a: ['own own-tb $(B)-c'] },
+  },
+  { name: 'script-shebang-after-space', task: { steps: [script('\n#!/bin/sh\necho hi', { name: 'a' })] }, reason: 'StepFailed', steps: [[1, 'Error']] },
+  { name: 'script-no-interpreter', task: { steps: [script('#!/no/such/interpreter\necho hi', { name: 'a' })] }, reason: 'StepFailed', steps: [[1, 'Error']] },
+  {
+    name: 'command-not-found-continue',
+    task: { steps: [{ name: 'a', command: ['no-such-command-here'], onError: 'continue' }, script('echo never', { name: 'b' })] },
+    reason: 'StepFailed',
+    steps: [
+      [1, 'Error'],
+      [1, 'Skipped'],
+    ],
+  },
+  { name: 'working-dir-relative', task: { steps: [script('pwd', { name: 'a', workingDir: 'some/where' })] }, reason: 'StepFailed' },
+  { name: 'stdin-is-empty', task: { steps: [script('cat; echo end', { name: 'a' })] }, lines: { a: ['end'] } },
+  {
     name: 'step-template-command',
     task: {
       stepTemplate: { command: ['echo'], args: ['from', 'template'] },
