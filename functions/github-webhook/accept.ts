@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../../shared/host/contract.ts';
 import { answer, refuse, refuseAndClose } from './answer.ts';
-import { type BodyFailure, type BodyLimits, readBody } from './body.ts';
-import type { RawBody, RecordHead } from './inbox/frame.ts';
+import { type BodyFailure, type BodyLimits, createBodyReader, type HeldBody } from './body.ts';
+import type { RecordHead } from './inbox/frame.ts';
 import { type Inbox, InboxUnavailable } from './inbox/inbox.ts';
 import { readSignature, signatureKeys, verification } from './signature.ts';
 import { contentTypeOf, ignoredEvent } from './headers.ts';
@@ -25,16 +25,16 @@ export function createGithubWebhook(options: GithubWebhookOptions): GithubWebhoo
   const { inbox, log } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const keys = signatureKeys(options.secret);
-  const budget = { used_bytes: 0 };
+  const bodies = createBodyReader(limits);
 
-  const keep = (response: ServerResponse, head: RecordHead, body: RawBody): void => {
+  const keep = (response: ServerResponse, head: RecordHead, body: HeldBody): void => {
     inbox.append(head, body).then(
       () => {
-        budget.used_bytes -= body.bytes;
+        bodies.release(body);
         answer(response, 202, { status: 'accepted', delivery: head.delivery });
       },
       (error: unknown) => {
-        budget.used_bytes -= body.bytes;
+        bodies.release(body);
         log.error(
           { error: error instanceof Error ? error.message : String(error), delivery: head.delivery },
           'A webhook was verified but could not be kept; it was answered 503',
@@ -61,14 +61,14 @@ export function createGithubWebhook(options: GithubWebhookOptions): GithubWebhoo
       );
     const claimed = readSignature(signatureHeader(request));
     if ('reason' in claimed) return refuse(request, response, 401, `${claimed.reason}. ${SIGN}`);
-    if (budget.used_bytes + announced > limits.inFlight_bytes) return refuse(request, response, 503, BUSY, RETRY_AFTER);
+    if (!bodies.hasRoom(announced)) return refuse(request, response, 503, BUSY, RETRY_AFTER);
     if (request.headers.expect) response.writeContinue();
 
     const check = verification(secrets, claimed);
-    readBody(request, limits, budget, check.update, (body) => {
+    bodies.read(request, check.update, (body) => {
       if (typeof body === 'string') return failed(request, response, body, limits);
       const release = (status: number, said: object): void => {
-        budget.used_bytes -= body.bytes;
+        bodies.release(body);
         answer(response, status, said);
       };
       if (!check.matches()) return release(401, { error: `The signature is not that of this body with the secret configured here. ${SIGN}` });
@@ -78,7 +78,7 @@ export function createGithubWebhook(options: GithubWebhookOptions): GithubWebhoo
       if (event === 'ping') return release(200, { status: 'pong', delivery });
       const reason = ignoredEvent(event);
       if (reason) return release(202, { status: 'ignored', delivery, reason });
-      keep(response, { event, ...(delivery ? { delivery } : {}), contentType, received: new Date().toISOString() }, body);
+      keep(response, { event, delivery, contentType, received: new Date().toISOString() }, body);
     });
   };
 }

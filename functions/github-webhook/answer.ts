@@ -11,8 +11,6 @@ export function answer(response: ServerResponse, status: number, body: object, h
   response.writeHead(status, {
     'Content-Type': 'application/json',
     'Content-Length': Buffer.byteLength(json),
-    'Cache-Control': 'no-store',
-    'X-Content-Type-Options': 'nosniff',
     ...headers,
   });
   response.end(json);

@@ -1,5 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test } from 'vitest';
 import { pushBody, signedHeaders } from '../../test/support/github.ts';
 import { rawExchange, rawHead, SECRET, startWebhook, type WebhookServer } from '../../test/support/webhook.ts';
@@ -21,6 +23,14 @@ async function start(limits: Partial<BodyLimits> = {}): Promise<WebhookServer> {
 
 const push = pushBody({ repository: 'https://github.com/example/site.git', after: 'c'.repeat(40) });
 const FORGED = { 'content-type': 'application/json', 'x-github-event': 'push', 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` };
+
+/** Bytes that this process holds once everything that nobody needs was collected. */
+function retained(): number {
+  setFlagsFromString('--expose-gc');
+  (runInNewContext('gc') as () => void)();
+  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
+  return heapUsed + external + arrayBuffers;
+}
 
 /** Writes chunks without end, until the server ends it; resolves with how many bytes went out. */
 async function flood(head: string, port: number): Promise<{ sent: number; answer: string }> {
@@ -126,6 +136,24 @@ test('what all bodies in flight take is bounded: 503 with when to come again; ta
   slow.socket.destroy();
   await slow.answer;
   await expect.poll(async () => (await post(body)).status).toBe(202);
+});
+
+test('a body in pieces of one byte takes no more memory than it has bytes, or little more', async () => {
+  const { port, post, inbox, handled } = await start({ inFlight_bytes: 4 * MB });
+  const body = Buffer.from(JSON.stringify({ ...JSON.parse(push.toString()), padding: 'x'.repeat(MB) }));
+  const wire = Buffer.from([...body].map((byte) => `1\r\n${String.fromCharCode(byte)}\r\n`).join(''), 'latin1');
+  const before = retained();
+  const { socket, answer } = rawExchange(port);
+  socket.write(rawHead({ ...signedHeaders(body, SECRET), 'transfer-encoding': 'chunked', connection: 'close' }));
+  await new Promise((resolve) => socket.write(wire, resolve));
+  // All but the end was sent: what is held now is held for as long as the sender likes.
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  expect((retained() - before) / MB).toBeLessThan(16);
+  socket.write('0\r\n\r\n');
+  expect(await answer).toMatch(/^HTTP\/1\.1 202 /);
+  expect((await post(push)).status).toBe(202);
+  await inbox.caughtUp();
+  expect(handled[0]?.body.equals(body)).toBe(true);
 });
 
 test('memory is given back by every way a request can end', async () => {

@@ -35,7 +35,7 @@ const BUSY_BYTES = 32 * 1024;
 const IDLE_RECORDS = 64;
 const BUSY_RECORDS = 1;
 /** Share of the time that handling takes while requests come; it grows to nearly all as the inbox fills. */
-const BUSY_SHARE = 0.1;
+const BUSY_SHARE = 0.05;
 const FULL_SHARE = 0.9;
 const MAX_PAUSE_MS = 500;
 const RETRY_MS = { first: 100, most: 30_000 };

@@ -7,7 +7,7 @@ export interface RecordHead {
   /** X-GitHub-Event. */
   event: string;
   /** X-GitHub-Delivery, where it was one; not signed, so good for logs only. */
-  delivery?: string;
+  delivery?: string | undefined;
   contentType: 'json' | 'form';
   /** RFC 3339, UTC. */
   received: string;
