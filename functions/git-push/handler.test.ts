@@ -323,7 +323,7 @@ describe('a branch that is deleted', () => {
       { type: 'dev.tidemill.release.requested.v1', data: { action: 'retire', lane: laneName('site', 'refs/heads/x'), number: 1 } },
       { type: 'dev.tidemill.execution.cancel-requested.v1', data: { execution: execution!.metadata.name, reason: 'branch x was deleted' } },
     ]);
-    expect((await lane('site', 'refs/heads/x')).head).toBeUndefined();
+    expect((await lane('site', 'refs/heads/x')).head).toBe(NONE);
   });
 
   it('told by webhook and poll is one deletion', async () => {
@@ -344,9 +344,21 @@ describe('a branch that is deleted', () => {
     expect((await lane('site', 'refs/heads/x')).head).toBe(B);
   });
 
+  it.each([true, false])('is not brought back by a push of it that is told later (times: %s)', async (timed) => {
+    await world.project();
+    await tell(deletedEvent('x', { before: B, pushedAt: timed ? minute(2) : undefined }), pushEvent({ branch: 'x', before: A, after: B, pushedAt: timed ? minute(1) : undefined }));
+    expect((await byNumber())[0]!.spec.outdated).toMatch(/had been deleted before this push was told/);
+  });
+
+  it('is not brought back by the push that made it', async () => {
+    await world.project();
+    await tell(deletedEvent('x', { before: A, pushedAt: minute(2) }), pushEvent({ branch: 'x', after: A, pushedAt: minute(1) }));
+    expect((await byNumber())[0]!.spec.outdated).toMatch(/had been deleted/);
+  });
+
   it('and made again is built afresh', async () => {
     await world.project();
-    await tell(pushEvent({ branch: 'x', after: A, pushedAt: minute(0) }), deletedEvent('x', { before: A, pushedAt: minute(1) }), pushEvent({ branch: 'x', after: B, pushedAt: minute(2) }));
+    await tell(pushEvent({ branch: 'x', after: A, pushedAt: minute(0) }), deletedEvent('x', { before: A, pushedAt: minute(1) }), pushEvent({ branch: 'x', after: A, pushedAt: minute(2) }));
     expect((await byNumber())[1]!.spec).not.toHaveProperty('outdated');
   });
 

@@ -1,10 +1,11 @@
 // A ref moved: record the push, find the projects that it concerns, and open an execution for each, or say why not.
-import { forgetHead, LaneFull, whyOutdated } from '../../shared/decisions/lane.ts';
+import { matchesBranch } from '../../shared/decisions/branches.ts';
+import { deleteHead, emptyLane, LaneFull, lanePolicy, whyOutdated } from '../../shared/decisions/lane.ts';
 import { environmentOf, laneName, productionBranch, releaseName, repositoryLabel, shortRef } from '../../shared/decisions/names.ts';
 import type { EventOf, Output } from '../../shared/events/event.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { eachObject, modifyStatus } from '../../shared/host/modify.ts';
-import { openExecution } from '../../shared/host/open-execution.ts';
+import { ensureLane, openExecution } from '../../shared/host/open-execution.ts';
 import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { PRODUCTION } from '../../shared/objects/release.ts';
@@ -87,16 +88,19 @@ async function branchDeleted({ data }: Event & { type: 'dev.tidemill.git.branch-
   const { namespace, name } = project.metadata;
   const environment = environmentOf(ref, productionBranch(project));
   const branch = `Branch ${shortRef(ref)} was deleted`;
-  const lane = await objects.get('Lane', { namespace, name: laneName(name, ref) });
-  if (lane?.status && whyOutdated(lane.status, { before, after: NO_COMMIT, ...(pushedAt && { pushedAt }) })) {
-    return nothing(`${branch}, and made again before this was told`);
+  const deletion = { before, ...(pushedAt && { pushedAt }) };
+  const lane = await laneOf(ref, project, objects);
+  if (lane?.status && whyOutdated(lane.status, { ...deletion, after: NO_COMMIT })) return nothing(`${branch}, and made again before this was told`);
+  if (lane) {
+    const policy = lanePolicy(project.spec.lane);
+    await modifyStatus(objects, 'Lane', { namespace, name: lane.metadata.name }, ({ status }) => deleteHead(status ?? emptyLane(policy), deletion));
   }
-  if (lane) await modifyStatus(objects, 'Lane', { namespace, name: lane.metadata.name }, ({ status }) => status && forgetHead(status));
   if (environment === PRODUCTION) return nothing(`${branch}; what is in production stays`);
   const building = lane?.status ? [...lane.status.running, ...lane.status.waiting] : [];
-  const preview = await objects.get('Release', { namespace, name: releaseName(name, environment) });
-  if (!preview && building.length === 0) return nothing(`${branch}; it had no preview to take down`);
   const last = lane?.status?.last;
+  const preview = await objects.get('Release', { namespace, name: releaseName(name, environment) });
+  // What was ever built of it may be on its way to a release that is not there yet.
+  if (!preview && !last) return nothing(`${branch}; it had no preview to take down`);
   const counted = lane && last ? { lane: lane.metadata.name, number: last } : {};
   const retire: Emitted = {
     type: 'dev.tidemill.release.requested.v1',
@@ -108,4 +112,11 @@ async function branchDeleted({ data }: Event & { type: 'dev.tidemill.git.branch-
     return { type: 'dev.tidemill.execution.cancel-requested.v1', subject: execution, data: { namespace, project: name, execution, reason } };
   });
   return { ...nothing(`${branch}; its preview is taken down`), outputs: [retire, ...cancel] };
+}
+
+/** A branch that would be built has one even if it never was: a push of it may be told after its deletion. */
+async function laneOf(ref: string, project: Obj<'Project'>, objects: Objects): Promise<Obj<'Lane'> | undefined> {
+  const { branches } = project.spec;
+  if (!branches || matchesBranch(branches, shortRef(ref))) return ensureLane(objects, project, ref);
+  return objects.get('Lane', { namespace: project.metadata.namespace, name: laneName(project.metadata.name, ref) });
 }

@@ -1,4 +1,5 @@
 // What is recorded of the refs of a repository: the lanes of its projects, and the pushes.
+import { headOf } from '../../shared/decisions/lane.ts';
 import { labelHash, laneName, repositoryLabel } from '../../shared/decisions/names.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
@@ -14,7 +15,8 @@ export async function readRecorded(objects: Objects, url: string, projects: read
   // Tags share one lane, whose head says nothing of a single tag.
   for (const { metadata } of ref.startsWith('refs/heads/') ? projects : []) {
     const lane = await objects.get('Lane', { namespace: metadata.namespace, name: laneName(metadata.name, ref) });
-    if (lane?.status?.head) lanes.push(lane.status.head);
+    const head = headOf(lane?.status);
+    if (head) lanes.push(head);
   }
   const push = await newestPush(objects, url, ref);
   return { lanes, ...(push && { push: { name: push.metadata.name, ...(push.spec.after && { after: push.spec.after }) } }) };
@@ -31,7 +33,10 @@ export async function* builtBranches(objects: Objects, { metadata }: Obj<'Projec
   const options = { namespace: metadata.namespace, labels: { [LABEL.project]: metadata.name }, limit: PAGE };
   for (let next: string | undefined, first = true; first || next; first = false) {
     const page = await objects.list('Lane', { ...options, ...(next && { continue: next }) });
-    for (const { spec, status } of page.items) if (spec.ref.startsWith('refs/heads/') && status?.head) yield { ref: spec.ref, sha: status.head };
+    for (const { spec, status } of page.items) {
+      const sha = headOf(status);
+      if (spec.ref.startsWith('refs/heads/') && sha) yield { ref: spec.ref, sha };
+    }
     next = page.continue;
   }
 }

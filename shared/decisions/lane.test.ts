@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseStatus, type StatusOf } from '../objects/kinds.ts';
-import { emptyLane, enterLane, type Entered, forgetHead, type HeadMove, isAdmitted, LaneFull, lanePolicy, type LanePolicy, leaveLane, whyBehind, whyOutdated } from './lane.ts';
+import { deleteHead, emptyLane, enterLane, type Entered, type HeadMove, headOf, isAdmitted, LaneFull, lanePolicy, type LanePolicy, leaveLane, whyBehind, whyOutdated } from './lane.ts';
 
 type Lane = StatusOf<'Lane'>;
 
@@ -255,10 +255,13 @@ describe('whyOutdated', () => {
     expect(told(moves).lane.recent).toHaveLength(50);
   });
 
-  it('knows nothing of a branch that was deleted', () => {
-    const { lane } = told([['a', move(NONE, A, at(5))]]);
-    expect(whyOutdated(forgetHead(lane), move(NONE, B, at(1)))).toBeUndefined();
-    expect(forgetHead(lane)).toMatchObject({ last: 1, running: [{ execution: 'a', number: 1 }] });
+  it('is said of a push of before a deletion, and not of the branch that is made anew', () => {
+    const { lane } = told([['a', move(NONE, A, at(1))]]);
+    const deleted = deleteHead(lane, { before: A, pushedAt: at(5) });
+    expect(deleted).toMatchObject({ last: 1, running: [{ execution: 'a', number: 1 }], head: NONE, headPushedAt: at(5) });
+    expect([headOf(lane), headOf(deleted), headOf(undefined)]).toEqual([A, undefined, undefined]);
+    for (const late of [move(NONE, B, at(4)), move(A, B, at(4)), move(D, A)]) expect(whyOutdated(deleted, late), JSON.stringify(late)).toMatch(/had been deleted/);
+    for (const anew of [move(NONE, A, at(6)), move(NONE, B), move(NONE, A), move(B, C, at(6))]) expect(whyOutdated(deleted, anew), JSON.stringify(anew)).toBeUndefined();
   });
 });
 
@@ -271,6 +274,9 @@ describe('whyBehind', () => {
   it('is what it was where no head is known', () => {
     expect(whyBehind(emptyLane(queue), B, 'it was then')).toBe('it was then');
     expect(whyBehind(emptyLane(queue), B, undefined)).toBeUndefined();
+  });
+  it('is said of every commit of a branch that was deleted', () => {
+    expect(whyBehind(deleteHead(lane, { before: A }), A, undefined)).toBe('the branch was deleted');
   });
   it('is kept with the entry', () => {
     const entered = enterLane(lane, 'again', supersede, undefined, 'behind');

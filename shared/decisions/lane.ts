@@ -7,6 +7,7 @@ type Lane = StatusOf<'Lane'>;
 /** So many earlier moves of the head are remembered to tell a late push from a new one. */
 const RECENT = 50;
 const MAX_WAITING = 1000;
+const NO_COMMIT = '0'.repeat(40);
 
 export interface LanePolicy {
   mode: 'queue' | 'supersede' | 'parallel';
@@ -66,10 +67,15 @@ export function isAdmitted(lane: Lane | undefined, execution: string): boolean {
   return lane?.running.some((entry) => entry.execution === execution) ?? false;
 }
 
-/** The branch is gone: its head is forgotten, so that a new branch of that name starts afresh. */
-export function forgetHead(lane: Lane): Lane {
-  const { head: _head, headPushedAt: _at, ...rest } = lane;
-  return { ...rest, recent: [] };
+/** The branch is gone: what was pushed before and is told later must not bring it back; a new branch of that name starts afresh. */
+export function deleteHead(lane: Lane, deletion: Omit<HeadMove, 'after'>): Lane {
+  const move = { ...deletion, after: NO_COMMIT };
+  return { ...lane, ...newHead(lane, move), recent: remember(lane, move) };
+}
+
+/** The commit that the branch is at; undefined when that is not known, or it was deleted. */
+export function headOf(lane: Lane | undefined): string | undefined {
+  return lane?.head && !isNone(lane.head) ? lane.head : undefined;
 }
 
 /**
@@ -78,18 +84,19 @@ export function forgetHead(lane: Lane): Lane {
  * and else whether an earlier push was seen to start from this one's commit.
  */
 export function whyOutdated(lane: Lane, move: HeadMove): string | undefined {
-  if (!lane.head || move.before === lane.head || move.after === lane.head) return undefined;
-  const sentence = `the branch had moved on to ${lane.head.slice(0, 12)} before this push was told`;
-  if (move.pushedAt && lane.headPushedAt) {
-    const difference = Date.parse(move.pushedAt) - Date.parse(lane.headPushedAt);
-    if (difference !== 0) return difference < 0 ? sentence : undefined;
-  }
+  if (!lane.head || move.after === lane.head) return undefined;
+  const sentence = isNone(lane.head) ? 'the branch had been deleted before this push was told' : `the branch had moved on to ${lane.head.slice(0, 12)} before this push was told`;
+  const later_ms = move.pushedAt && lane.headPushedAt ? Date.parse(move.pushedAt) - Date.parse(lane.headPushedAt) : 0;
+  // Every new branch begins at no commit, so that says nothing of when.
+  if (move.before === lane.head && !(isNone(lane.head) && later_ms < 0)) return undefined;
+  if (later_ms !== 0) return later_ms < 0 ? sentence : undefined;
   return lane.recent.some((earlier) => earlier.before === move.after) ? sentence : undefined;
 }
 
 /** Whether a commit that is run again is another than the branch is at now. `before`: why it was outdated when it ran first. */
 export function whyBehind(lane: Lane, sha: string, before: string | undefined): string | undefined {
   if (!lane.head) return before;
+  if (isNone(lane.head)) return 'the branch was deleted';
   return lane.head === sha ? undefined : `the branch is at ${lane.head.slice(0, 12)}, and this runs an earlier commit again`;
 }
 
@@ -98,6 +105,10 @@ function newHead(lane: Lane, { after, pushedAt }: HeadMove): Partial<Lane> {
   const known = lane.headPushedAt;
   if (!pushedAt) return { head: after, headPushedAt: after === lane.head ? known : undefined };
   return { head: after, headPushedAt: known && Date.parse(known) > Date.parse(pushedAt) ? known : pushedAt };
+}
+
+function isNone(sha: string): boolean {
+  return /^0+$/.test(sha);
 }
 
 function remember(lane: Lane, move: HeadMove): Lane['recent'] {

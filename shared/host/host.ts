@@ -46,7 +46,11 @@ export function startHost(options: HostOptions): void {
     const ports = Object.fromEntries(entry.needs.map((need) => [need, options.ports[need]]));
     let handler: Promise<AnyHandler> | undefined;
     const call = async (delivery: Delivery) => {
-      handler ??= options.load(name);
+      // One that could not be loaded is loaded again with the next event.
+      handler ??= options.load(name).catch((error: unknown) => {
+        handler = undefined;
+        throw error;
+      });
       const common = { now: options.now, log: options.log, attempt: delivery.attempt, lastAttempt: maxAttempts };
       return run({ name, entry, handler: await handler, deps: { ...ports, ...common } }, delivery, options);
     };

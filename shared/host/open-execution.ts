@@ -47,12 +47,17 @@ export async function openExecution(objects: Objects, request: Request): Promise
   };
 }
 
+/** The lane of a ref; made where there is none yet. */
+export async function ensureLane(objects: Objects, { metadata: { name: project, namespace } }: Obj<'Project'>, ref: string): Promise<Obj<'Lane'>> {
+  return ensure(objects, { kind: 'Lane', metadata: { name: laneName(project, ref), namespace, labels: { [LABEL.project]: project } }, spec: { project, ref } });
+}
+
 async function enter(objects: Objects, request: Request, execution: string) {
   const { namespace } = request.project.metadata;
   const project = request.project.metadata.name;
   const lane = laneName(project, request.ref);
   const policy = lanePolicy(request.project.spec.lane);
-  await ensure(objects, { kind: 'Lane', metadata: { name: lane, namespace, labels: { [LABEL.project]: project } }, spec: { project, ref: request.ref } });
+  await ensureLane(objects, request.project, request.ref);
   let entered: { number: number; outdated?: string; superseded: LaneEntry[] } | undefined;
   await modifyStatus(objects, 'Lane', { namespace, name: lane }, (object) => {
     const status = object.status ?? emptyLane(policy);

@@ -23,7 +23,7 @@ export const laneStatus = z.object({
   last: z.int().nonnegative(),
   running: z.array(laneEntry).max(100),
   waiting: z.array(laneEntry).max(1000),
-  /** SHA that the ref is at, as the newest push told. */
+  /** SHA that the ref is at, as the newest push told; all zeros when it was deleted. */
   head: gitSha.optional(),
   headPushedAt: timestamp.optional(),
   /** The newest moves of the ref, oldest first. */
