@@ -377,3 +377,26 @@ describe('a remote repository', () => {
     expect([every(), every('1s'), every('90s'), every('1h30m'), every('250ms')]).toEqual([undefined, 5000, 90_000, 5_400_000, 5000]);
   });
 });
+
+describe('stopping', () => {
+  it('does not wait for a server that never answers', async () => {
+    await commit();
+    const server = await startGitServer({ root: folder, before: () => true });
+    const watch = startWatch();
+    await addProject('polled', { poll: '5s' }, `${server.url}/repo`);
+    await until(() => server.requests.length > 0);
+    const started = performance.now();
+    await watch.stop();
+    expect(performance.now() - started).toBeLessThan(2000);
+    await server.close();
+    await quiet(200);
+    expect(events).toEqual([]);
+    expect(await ready('polled')).toBe('undefined undefined');
+  });
+
+  it('twice, or before anything began, is no error', async () => {
+    const watch = startWatch();
+    await watch.stop();
+    await watch.stop();
+  });
+});

@@ -19,6 +19,9 @@ interface Running {
 }
 
 const RESTART_MS = 1000;
+/** A server that does not answer keeps nobody from stopping: what comes of the look then is dropped. */
+const LAST_LOOK_MS = 1000;
+const never = new AbortController().signal;
 const MIN_POLL_MS = 5000;
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
@@ -79,7 +82,8 @@ export function createRepositoryWatch(deps: WatchDeps): RepositoryWatch {
       looker,
       async stop() {
         signs?.stop();
-        await looker.stop();
+        watched.stop();
+        await Promise.race([looker.stop(), pause(LAST_LOOK_MS, never)]);
       },
     };
   }

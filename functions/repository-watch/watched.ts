@@ -19,11 +19,18 @@ export interface WatchDeps {
   log: Log;
 }
 
+/** The watch was stopped while a look was under way: nothing is told or recorded any more. */
+class Stopped extends Error {
+  override name = 'Stopped';
+}
+
 export interface Watched {
   /** By namespace/name; as they are now. */
   projects: Map<string, Obj<'Project'>>;
   /** Looks once and tells what moved. Throws what kept it from that, after having recorded it. */
   look(): Promise<void>;
+  /** A look that is under way comes to nothing. */
+  stop(): void;
 }
 
 const OF_ONE_PUBLISH = 50;
@@ -40,6 +47,16 @@ export function createWatched(deps: WatchDeps): Watched {
   /** How often this process told one and the same move. */
   const times = new Map<string, number>();
   const checkedForDeleted = new Set<string>();
+  let stopped = false;
+
+  function goOn(): void {
+    if (stopped) throw new Stopped('the watch was stopped');
+  }
+
+  async function publish(events: WatchEvent[]): Promise<void> {
+    goOn();
+    await deps.publish(events);
+  }
 
   async function look(): Promise<void> {
     const all = [...projects.values()];
@@ -49,6 +66,7 @@ export function createWatched(deps: WatchDeps): Watched {
     const repository: Repository = { url, ...(credential && { credential }) };
     try {
       const { heads, defaultBranch } = await git.heads(repository);
+      goOn();
       await tell(repository, heads, all, defaultBranch);
       for (const project of all) {
         const known = localPath(url) === undefined ? defaultBranch : (project.status?.defaultBranch ?? defaultBranch);
@@ -58,7 +76,7 @@ export function createWatched(deps: WatchDeps): Watched {
         if (now && projects.has(id)) projects.set(id, now);
       }
     } catch (error) {
-      for (const project of all) await recordFailure(objects, project, error as Error, deps.now());
+      if (!stopped) for (const project of all) await recordFailure(objects, project, error as Error, deps.now());
       throw error;
     }
   }
@@ -83,7 +101,7 @@ export function createWatched(deps: WatchDeps): Watched {
 
   async function publishMove(repository: Repository, move: Move, recorded: Recorded): Promise<void> {
     const event = pushEvent(move, await telling(repository, move.after, occasion(`${move.ref} ${move.before} ${move.after}`, recorded.push?.name)));
-    await deps.publish([event]);
+    await publish([event]);
     log.info({ repository: canonicalRepository(repository.url), ref: move.ref, before: move.before, after: move.after, event: event.id }, 'a ref moved');
   }
 
@@ -97,7 +115,7 @@ export function createWatched(deps: WatchDeps): Watched {
       const { namespace, name } = project.metadata;
       if (answered.has(`${namespace}/${name}`) || head.ref !== `refs/heads/${productionBranch(project, defaultBranch)}`) continue;
       const { lanes } = await readRecorded(objects, repository.url, [project], head.ref);
-      if (!lanes.includes(head.sha)) await deps.publish([firstBuildEvent(project, head.ref, head.sha, await telling(repository, head.sha, ''))]);
+      if (!lanes.includes(head.sha)) await publish([firstBuildEvent(project, head.ref, head.sha, await telling(repository, head.sha, ''))]);
     }
   }
 
@@ -121,7 +139,7 @@ export function createWatched(deps: WatchDeps): Watched {
           deletedEvent(ref, before, { url: repository.url, commitTime: 0, occasion: occasion(`${ref} ${before} -`, push?.metadata.name), now: deps.now() }),
         );
     }
-    for (let at = 0; at < events.length; at += OF_ONE_PUBLISH) await deps.publish(events.slice(at, at + OF_ONE_PUBLISH));
+    for (let at = 0; at < events.length; at += OF_ONE_PUBLISH) await publish(events.slice(at, at + OF_ONE_PUBLISH));
     for (const ref of gone.keys()) remembered.delete(ref);
     for (const project of unchecked) checkedForDeleted.add(project.metadata.uid);
   }
@@ -140,7 +158,11 @@ export function createWatched(deps: WatchDeps): Watched {
     return { url: repository.url, commitTime: Date.parse(commitTime), occasion: occasionOf, now: deps.now() };
   }
 
-  return { projects, look };
+  return {
+    projects,
+    look,
+    stop: () => void (stopped = true),
+  };
 }
 
 function isRecorded({ lanes, push }: Recorded, sha: string): boolean {

@@ -309,7 +309,7 @@ describe('a server that was made to do harm', () => {
 describe('names', () => {
   it('of branches that are shell syntax are names', async () => {
     const sha = await origin.commit({ a: 'a' });
-    for (const name of [
+    const names = [
       `$(touch\${IFS}${owned.replaceAll('/', '%')})`,
       '`id`',
       'a;id',
@@ -322,12 +322,14 @@ describe('names', () => {
       '#x',
       '%s',
       '--x/y',
+      '-x',
       '+x',
       '@',
-    ]) {
-      if (!/^[-@]/.test(name)) origin.git('update-ref', `refs/heads/x/${name}`, sha);
-      if (!/^[-@]/.test(name)) expect((await adapter().resolve({ url: origin.path }, `x/${name}`)).ref).toBe(`refs/heads/x/${name}`);
-    }
+    ];
+    for (const name of names) origin.git('update-ref', `refs/heads/x/${name}`, sha);
+    const git = adapter();
+    const found = await Promise.all(names.map((name) => git.resolve({ url: origin.path }, `x/${name}`)));
+    expect(found.map(({ ref }) => ref)).toEqual(names.map((name) => `refs/heads/x/${name}`));
   });
 
   it('that take the place of a folder of names, and the other way round, are found', async () => {
@@ -342,6 +344,31 @@ describe('names', () => {
 });
 
 describe('a mirror', () => {
+  it('in which very many fetches have gathered begins anew, and nobody who reads it notices', async () => {
+    const server = await startGitServer({ root: folder });
+    const url = `${server.url}/origin`;
+    const sha = await origin.commit({ a: 'a', 'b.bin': Buffer.alloc(3_000_000, 1) });
+    const git = adapter();
+    await git.resolve({ url }, 'main');
+    const held = join(folder, 'held');
+    const key = (await readdir(held)).find((name) => /^[0-9a-f]{40}$/.test(name))!;
+    const generations = async () => (await readdir(join(held, key))).sort();
+    expect(await generations()).toEqual(['1']);
+    for (let i = 0; i < 700; i++) await writeFile(join(held, key, '1', 'git', 'objects', 'pack', `left-${i}`), '');
+    const reading = git.archive({ url }, sha)[Symbol.asyncIterator]();
+    await reading.next();
+    const next = await origin.commit({ a: 'b' });
+    expect((await git.resolve({ url }, 'main')).sha).toBe(next);
+    expect(await generations()).toEqual(['1', '2']);
+    let size = 0;
+    for (let part = await reading.next(); !part.done; part = await reading.next()) size += part.value.length;
+    expect(size).toBeGreaterThan(3_000_000);
+    await everything(git, url);
+    expect(await generations()).toEqual(['2']);
+    expect(String(await git.readFile({ url }, sha, 'a'))).toBe('a');
+    await server.close();
+  });
+
   it('that a killed process left locked is used again', async () => {
     await origin.commit({ a: 'a' });
     const git = adapter();

@@ -3,7 +3,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, readlink, rm, writeFile } fro
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Git, GitError, type GitErrorKind, type Repository } from '../../shared/ports/git.ts';
+import { type Git, GitError, type Repository } from '../../shared/ports/git.ts';
 import { makeRepository, type TestRepository } from './git-repository.ts';
 import { type GitServer, startGitServer } from './git-server.ts';
 
@@ -11,7 +11,7 @@ import { type GitServer, startGitServer } from './git-server.ts';
 export type MakeGit = (directory: string) => Git | Promise<Git>;
 
 /** The kind of the GitError that a promise ends with. */
-export async function kindOf(promise: Promise<unknown>): Promise<GitErrorKind | string> {
+export async function kindOf(promise: Promise<unknown>): Promise<string> {
   try {
     await promise;
     return 'no error';

@@ -46,23 +46,24 @@ async function fillTar(tar: Pack, reader: ObjectReader, files: readonly TreeFile
 type Header = { name: string; type: 'file' | 'symlink' | 'directory'; mode: number; size: number; linkname?: string };
 
 async function addEntry(tar: Pack, header: Header, body: AsyncIterable<Buffer> | Iterable<Buffer>): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<undefined>();
-  const entry = tar.entry({ ...header, mtime: EPOCH, uid: 0, gid: 0, uname: '', gname: '' }, (error) => (error ? reject(error) : resolve(undefined)));
+  const ended = Promise.withResolvers<undefined>();
+  ended.promise.catch(() => {}); // Thrown below, unless the bytes could not be read: then that is.
+  let full: PromiseWithResolvers<void> | undefined;
+  const entry = tar.entry({ ...header, mtime: EPOCH, uid: 0, gid: 0, uname: '', gname: '' }, (error) => {
+    if (error) ended.reject(error);
+    else ended.resolve(undefined);
+    full?.reject(error ?? new Error('the entry ended before its bytes were written'));
+  });
   if (header.type === 'file') {
+    entry.on('drain', () => full?.resolve());
     for await (const piece of body) {
-      if (!entry.write(piece)) await drained(entry, promise);
+      if (entry.write(piece)) continue;
+      full = Promise.withResolvers();
+      await full.promise;
     }
     entry.end(undefined);
   }
-  await promise;
-}
-
-function drained(entry: ReturnType<Pack['entry']>, ended: Promise<unknown>): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  entry.once('drain', resolve);
-  entry.once('close', () => reject(new Error('the reader of the archive went away')));
-  ended.catch(reject);
-  return promise;
+  await ended.promise;
 }
 
 function name(file: TreeFile): string {
