@@ -1,4 +1,4 @@
-// Ties the tide to the picture, the figures and the chart, for now or for the hour that is picked.
+// Ties the tide to the picture, the figures and the chart: the present moment, or the hour that is picked.
 import { drawChart } from './chart.js';
 import { inWords, millDay } from './tide.js';
 
