@@ -1,6 +1,6 @@
 // The Push object for what was told: found when somebody told of it before, made when it is new.
 import { laneName, pushName, repositoryLabel, labelHash } from '../../shared/decisions/names.ts';
-import { addTeller, recognise, type Tell } from '../../shared/decisions/push.ts';
+import { addTeller, recognise, type Tell } from '../../shared/decisions/source/push.ts';
 import type { EventOf } from '../../shared/events/event.ts';
 import { ensure, modifyStatus } from '../../shared/host/modify.ts';
 import type { NewObj, Obj } from '../../shared/objects/kinds.ts';

@@ -1,5 +1,5 @@
 // A ref moved: record the push, find the projects that it concerns, and open an execution for each, or say why not.
-import { matchesBranch } from '../../shared/decisions/branches.ts';
+import { matchesBranch } from '../../shared/decisions/source/branches.ts';
 import { deleteHead, emptyLane, LaneFull, lanePolicy, whyOutdated } from '../../shared/decisions/lane.ts';
 import { environmentOf, laneName, productionBranch, releaseName, repositoryLabel, shortRef } from '../../shared/decisions/names.ts';
 import type { EventOf, Output } from '../../shared/events/event.ts';

@@ -1,5 +1,5 @@
 // Why a push builds nothing in a project: one sentence, shown wherever the push is.
-import { matchesBranch } from '../../shared/decisions/branches.ts';
+import { matchesBranch } from '../../shared/decisions/source/branches.ts';
 import { isTag, shortRef } from '../../shared/decisions/names.ts';
 import type { EventOf } from '../../shared/events/event.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';

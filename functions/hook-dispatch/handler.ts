@@ -1,5 +1,5 @@
 // A public event happened: one delivery for each hook that wants it, so that a slow hook never delays another.
-import { matchesBranch as matchesPattern } from '../../shared/decisions/branches.ts';
+import { matchesBranch as matchesPattern } from '../../shared/decisions/source/branches.ts';
 import type { EventOf, Output } from '../../shared/events/event.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { eachObject } from '../../shared/host/modify.ts';

@@ -1,6 +1,6 @@
 // The events that tell of moved refs. Their ids are derived, so that telling again after a crash tells nothing new.
 import { isTag } from '../../shared/decisions/names.ts';
-import { canonicalRepository } from '../../shared/decisions/repository.ts';
+import { canonicalRepository } from '../../shared/decisions/source/repository.ts';
 import { type EventOf, type TidemillEvent, parseEvent } from '../../shared/events/event.ts';
 import { chainOf, hash, rootId } from '../../shared/events/ids.ts';
 import type { EventData } from '../../shared/events/types.ts';

@@ -1,5 +1,5 @@
 // Tells of new commits where no webhook reaches: local repositories are watched, remote ones polled where the project asks for it.
-import { localPath } from '../../shared/decisions/repository.ts';
+import { localPath } from '../../shared/decisions/source/repository.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
 import { watchLocal } from './local-signs.ts';
 import { createLooker, localPace, type Looker, pollPace } from './looker.ts';

@@ -1,5 +1,5 @@
 // One repository that is watched for the projects that are built from it: looks at its refs, tells what moved, remembers what it told.
-import { canonicalRepository, localPath } from '../../shared/decisions/repository.ts';
+import { canonicalRepository, localPath } from '../../shared/decisions/source/repository.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import type { Git, Head, Repository } from '../../shared/ports/git.ts';

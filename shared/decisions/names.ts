@@ -3,7 +3,7 @@ import { hash, shortHash } from '../events/ids.ts';
 import { LABEL } from '../objects/meta.ts';
 import type { Obj, SpecOf } from '../objects/kinds.ts';
 import { PRODUCTION } from '../objects/release.ts';
-import { canonicalRepository } from './repository.ts';
+import { canonicalRepository } from './source/repository.ts';
 
 /** A DNS label of at most 63 characters: what pods, label values and host names can carry. */
 const MAX_LABEL = 63;

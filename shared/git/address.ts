@@ -1,5 +1,5 @@
 // What may be reached: every address is checked here, before any process sees it.
-import { localPath, parseRemote } from '../decisions/repository.ts';
+import { localPath, parseRemote } from '../decisions/source/repository.ts';
 import { GitError } from '../ports/git.ts';
 
 export interface Address {

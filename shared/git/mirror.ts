@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { canonicalRepository } from '../decisions/repository.ts';
+import { canonicalRepository } from '../decisions/source/repository.ts';
 import { gitSha, timestamp } from '../objects/fields.ts';
 import type { Commit } from '../ports/git.ts';
 import { createObjectReader, type ObjectReader } from './objects/reader.ts';

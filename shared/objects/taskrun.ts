@@ -1,7 +1,6 @@
 // Tekton's Task and TaskRun v1, as far as tidemill looks into them; Tekton itself, and the local runner, check the rest.
 // https://tekton.dev/docs/pipelines/tasks/ and https://tekton.dev/docs/pipelines/taskruns/
 import { z } from 'zod';
-import { metadata } from './meta.ts';
 import { text, timestamp } from './fields.ts';
 
 export const TEKTON_API_VERSION = 'tekton.dev/v1';
@@ -72,14 +71,6 @@ export const taskRunStatus = z.looseObject({
   steps: z.array(stepState).optional(),
   results: z.array(taskRunResult).optional(),
   retriesStatus: z.array(z.looseObject({})).optional(),
-});
-
-export const taskRun = z.looseObject({
-  apiVersion: z.literal(TEKTON_API_VERSION),
-  kind: z.literal('TaskRun'),
-  metadata: metadata.partial({ uid: true, resourceVersion: true, generation: true, creationTimestamp: true, namespace: true }),
-  spec: taskRunSpec,
-  status: taskRunStatus.optional(),
 });
 
 export type ParamValue = z.infer<typeof paramValue>;

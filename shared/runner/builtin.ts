@@ -3,6 +3,12 @@
 /** The image that stands for them; the first argument names the step, the second is its input as JSON. */
 export const STEP_IMAGE = 'tidemill.dev/step:v1';
 
+/** What begins like this is tidemill's own, and is never fetched from anywhere. */
+export const OWN_IMAGES = 'tidemill.dev/';
+
+/** Node, npm and git as a build wants them: this machine's own on one machine, an image of ours in a cluster. */
+export const NODE_IMAGE = 'tidemill.dev/node:24';
+
 export interface BuiltinContext {
   /** After substitution, without the step's name. */
   args: string[];

@@ -13,6 +13,7 @@ import { type EngineRun, type Ending, RUNNER_STEP } from './engine/engine.ts';
 import { runTaskRun, withCondition } from './engine/run.ts';
 import type { References } from './task/spec.ts';
 import { endState, taskRunEvent } from './events.ts';
+import type { Isolations } from './isolation/choose.ts';
 import type { Isolation } from './isolation/isolation.ts';
 import type { LocalRunnerOptions } from './local.ts';
 import type { LogStore, LogWriter } from './logs/logs.ts';
@@ -33,7 +34,7 @@ export interface ExecutionOptions extends LocalRunnerOptions {
   book: ProcessBook;
   /** Tells this runner's processes from another's. */
   id: string;
-  isolation: Isolation;
+  isolations: Isolations;
 }
 
 export interface Execution {
@@ -134,7 +135,8 @@ async function runOnce(
   grace: { ms: number },
   writer: LogWriter,
 ): Promise<TaskRunStatus> {
-  const { objects, directory, isolation, book, id, now } = options;
+  const { objects, directory, isolations, book, id, now } = options;
+  const isolation = await isolations.of(taskOf(taskRun.spec));
   const run = engineRun(taskRun, isolation);
   const ref = { namespace: run.namespace, name: run.name };
   const told = { running: false };

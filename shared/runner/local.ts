@@ -15,8 +15,7 @@ import { withCondition } from './engine/run.ts';
 import type { References } from './task/spec.ts';
 import { taskRunEvent } from './events.ts';
 import { type Execution, executeTaskRun } from './execution.ts';
-import { detectIsolation } from './isolation/detect.ts';
-import type { Isolation } from './isolation/isolation.ts';
+import { createIsolations } from './isolation/choose.ts';
 import { createLogStore } from './logs/logs.ts';
 import { createProcessBook, endOrphans } from './orphans.ts';
 import { changeTaskRun } from './status-writer.ts';
@@ -46,7 +45,7 @@ export interface LocalRunnerOptions {
 export interface LocalRunner extends Runner {
   /** Ends what a killed process left running, tells of ends that were not told, and begins the others anew. Once, before the first `start`. */
   recover(): Promise<void>;
-  /** What isolates steps here, and what it does not isolate: a sentence for people. */
+  /** What isolates the builds that tidemill plans by itself, and what it does not isolate: a sentence for people. */
   isolation(): Promise<string>;
 }
 
@@ -69,8 +68,7 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
   const queue: Active[] = [];
   let running = 0;
   let stopped = false;
-  let detected: Promise<Isolation> | undefined;
-  const isolation = () => (detected ??= detectIsolation(env));
+  const isolations = createIsolations(env);
   const keyOf = ({ namespace, name }: Ref) => `${namespace}/${name}`;
 
   function enqueue(ref: Ref): void {
@@ -102,7 +100,7 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
 
   async function begin(entry: Active): Promise<void> {
     try {
-      entry.execution = executeTaskRun(entry.ref, { ...options, env, log, logs, book, id, isolation: await isolation() });
+      entry.execution = executeTaskRun(entry.ref, { ...options, env, log, logs, book, id, isolations });
       await entry.execution.ended;
     } catch (error) {
       log.warn(
@@ -124,7 +122,7 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
       checkRunSpec(taskRun.spec);
       const task = taskOf(taskRun.spec);
       checkTask(task, 'spec.taskSpec', taskRun.spec.params ?? []);
-      checkIsolation(task, await isolation(), 'spec.taskSpec');
+      checkIsolation(task, await isolations.of(task), 'spec.taskSpec');
       const labels = { ...taskRun.metadata.labels, [LABEL.active]: 'true' };
       const status = withCondition({}, 'Unknown', 'Pending', 'Waiting for its turn', now());
       let created: Obj<'TaskRun'>;
@@ -173,7 +171,7 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
 
     async recover() {
       const records = await book.all();
-      const found = await endOrphans(records, `${id}/`, async (container) => (await isolation()).discard(container));
+      const found = await endOrphans(records, `${id}/`, async (container) => (await isolations.strongest()).discard(container));
       if (found) log.warn({ processes: found }, 'ended what an earlier tidemill left running');
       await Promise.all([
         rm(join(directory, 'work'), { recursive: true, force: true, maxRetries: 5 }),
@@ -183,7 +181,7 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
       for (const taskRun of await activeTaskRuns(objects)) enqueue({ namespace: taskRun.metadata.namespace, name: taskRun.metadata.name });
     },
 
-    isolation: async () => (await isolation()).description,
+    isolation: async () => (await isolations.of({})).description,
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { projectLabels } from '../../../shared/decisions/names.ts';
-import { localPath } from '../../../shared/decisions/repository.ts';
+import { localPath } from '../../../shared/decisions/source/repository.ts';
 import { projectName, projectSpec } from '../../../shared/objects/project.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Head } from '../../../shared/ports/git.ts';

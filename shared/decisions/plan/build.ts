@@ -25,7 +25,6 @@ export interface BuildFiles {
 }
 
 /** What Node images and their tools are called; a runner without images uses the machine's own. */
-const NODE_IMAGE = 'node:24';
 
 const packageJson = z.looseObject({ scripts: z.record(z.string(), z.unknown()).optional(), packageManager: z.string().optional() });
 
@@ -112,7 +111,7 @@ function buildTask(build: Build, commands: Commands, directory: string, output: 
   const env = Object.entries({ CI: 'true', TIDEMILL_COMMIT: source.sha, ...build.env }).map(([name, value]) => ({ name, value }));
   const script = (name: string, folder: string, command: string): TektonStep => ({
     name,
-    image: NODE_IMAGE,
+    image: build.image ?? NODE_IMAGE,
     env,
     workingDir: folder === '' ? SOURCE_PATH : `${SOURCE_PATH}/${folder}`,
     script: `#!/bin/sh\nset -e\n${commands.prelude}${command}\n`,

@@ -2,7 +2,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseRemote } from '../../decisions/repository.ts';
+import { parseRemote } from '../../decisions/source/repository.ts';
 import { type Git, GitError, type Repository } from '../../ports/git.ts';
 import type { GitCredential } from '../credentials.ts';
 import { gitEnvironment } from '../environment.ts';

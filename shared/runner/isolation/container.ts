@@ -1,7 +1,11 @@
 // Steps in containers of their own images, by podman or docker.
 // https://docs.podman.io/en/latest/markdown/podman-run.1.html, https://docs.docker.com/reference/cli/docker/container/run/
 import { execFile } from 'node:child_process';
+import { NODE_IMAGE } from '../builtin.ts';
 import type { Contained, Isolation, Mount } from './isolation.ts';
+
+/** What stands for tidemill's own image of Node where containers were asked for. */
+const PUBLIC_NODE_IMAGE = 'docker.io/library/node:24';
 
 /** Names that would change what the client itself does: their values stand in the argument list, as they are no secrets. */
 const CLIENT_NAME =
@@ -52,7 +56,7 @@ export function runArguments(contained: Contained): string[] {
     ...limitArguments(contained.limits ?? {}),
     ...(entrypoint === undefined ? [] : ['--entrypoint', entrypoint]),
     '--',
-    contained.image,
+    contained.image === NODE_IMAGE ? PUBLIC_NODE_IMAGE : contained.image,
     ...command,
     ...contained.args,
   ];

@@ -16,10 +16,14 @@ export class IsolationUnavailable extends Error {
 }
 
 /** The kind that is asked for, or the best that works. Throws IsolationUnavailable when the one asked for does not. */
-export async function detectIsolation(env: NodeJS.ProcessEnv, wanted: string | undefined = env['TIDEMILL_ISOLATION']): Promise<Isolation> {
+export async function detectIsolation(
+  env: NodeJS.ProcessEnv,
+  wanted: string | undefined = env['TIDEMILL_ISOLATION'],
+  kinds: readonly IsolationKind[] = ISOLATION_KINDS,
+): Promise<Isolation> {
   if (wanted) return asked(wanted, env);
   const reasons: string[] = [];
-  for (const kind of ISOLATION_KINDS) {
+  for (const kind of kinds) {
     const tried = await attempt(kind, env, reasons.join('; '));
     if (typeof tried !== 'string') return tried;
     reasons.push(tried);

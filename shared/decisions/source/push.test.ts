@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Obj, StatusOf } from '../objects/kinds.ts';
+import type { Obj, StatusOf } from '../../objects/kinds.ts';
 import { addTeller, isAnswered, recognise, type Tell } from './push.ts';
 
 type Status = StatusOf<'Push'>;

@@ -1,5 +1,5 @@
 // Whether a told push is a new one, or one that was told before by somebody else. Pure.
-import type { Obj, StatusOf } from '../objects/kinds.ts';
+import type { Obj, StatusOf } from '../../objects/kinds.ts';
 
 export interface Tell {
   event: string;
