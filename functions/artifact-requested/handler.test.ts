@@ -37,7 +37,11 @@ describe('artifact-requested', () => {
     const long = 'e'.repeat(64);
     world.git.commit({ sha: long });
     const artifact = await source();
-    await world.objects.create<'Artifact'>({ kind: 'Artifact', metadata: { name: 'long', namespace: 'default' }, spec: { ...artifact.spec, ref: long } as typeof artifact.spec });
+    await world.objects.create<'Artifact'>({
+      kind: 'Artifact',
+      metadata: { name: 'long', namespace: 'default' },
+      spec: { ...artifact.spec, ref: long } as typeof artifact.spec,
+    });
     await world.run('artifact-requested', requested('long'));
     expect((await world.get('Artifact', 'long')).status).toMatchObject({ digest: `sha256:${long}` });
   });

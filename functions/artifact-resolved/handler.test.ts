@@ -9,7 +9,13 @@ import { openWorld, type World } from '../../test/fakes/world.ts';
 const [A, B, C] = [sha('a'), sha('b'), sha('c')];
 const taskSpec = { steps: [{ image: 'busybox', script: 'true' }] };
 const twoStages = [
-  { name: 'check', steps: [{ name: 'lint', taskSpec }, { name: 'test', taskSpec }] },
+  {
+    name: 'check',
+    steps: [
+      { name: 'lint', taskSpec },
+      { name: 'test', taskSpec },
+    ],
+  },
   { name: 'build', steps: [{ name: 'site', taskSpec, output: 'dist' }] },
 ];
 let world: World;
@@ -107,12 +113,28 @@ describe('a resolved commit', () => {
     expect(world.types()).not.toContain('execution.started');
   });
 
+  it('starts nothing of an execution that was cancelled while its pipeline was read', async () => {
+    await world.project();
+    const { name, event } = await resolved();
+    const { list } = world.git;
+    world.git.list = async (...asked) => {
+      world.git.list = list;
+      await world.run('execution-cancel', eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution: name, reason: 'enough' }));
+      return list(...asked);
+    };
+    expect(world.types((await run(event)).emitted)).toEqual(['execution.finished']);
+    expect([(await status(name)).phase, world.runner.calls]).toEqual(['Cancelled', []]);
+  });
+
   it('uses the definition of the execution that is run again, whatever the project says now', async () => {
     const project = await world.project('site', { stages: twoStages });
     const first = await resolved();
     await run(first.event);
     await world.objects.update({ ...project, spec: { ...project.spec, stages: [twoStages[1]!] } });
-    await world.run('execution-requested', eventOf('dev.tidemill.execution.requested.v1', { namespace: 'default', project: 'site', trigger: 'user', rerunOf: first.name }));
+    await world.run(
+      'execution-requested',
+      eventOf('dev.tidemill.execution.requested.v1', { namespace: 'default', project: 'site', trigger: 'user', rerunOf: first.name }),
+    );
     await world.drain({ except: ['git-push', 'taskrun-finished', 'hook-dispatch'] });
     const again = (await world.all('Execution')).find((execution) => execution.spec.rerunOf === first.name)!;
     expect(again.status).toMatchObject({ definition: [{ name: 'check' }, { name: 'build' }], definedBy: expect.stringContaining(first.name) });
@@ -201,7 +223,17 @@ describe('a resolved site', () => {
     const { execution, event } = await site(pushEvent({ branch, after: A, pushedAt: minute(0) }));
     const { emitted } = await run(event);
     expect(emitted).toMatchObject([
-      { type: 'dev.tidemill.release.requested.v1', data: { action: 'deploy', artifact: 'the-site', trigger: 'webhook', number: 1, lane: execution.spec.lane, environment: expect.stringMatching(environment) } },
+      {
+        type: 'dev.tidemill.release.requested.v1',
+        data: {
+          action: 'deploy',
+          artifact: 'the-site',
+          trigger: 'webhook',
+          number: 1,
+          lane: execution.spec.lane,
+          environment: expect.stringMatching(environment),
+        },
+      },
     ]);
     expect(emitted[0]!.data).not.toHaveProperty('outdated');
     expect(await world.run('artifact-resolved', event)).toMatchObject({ emitted: [] });
@@ -225,7 +257,10 @@ describe('a resolved site', () => {
 
   it('is told as released by rule, not by the person who asked for the build', async () => {
     await world.project();
-    await world.run('execution-requested', eventOf('dev.tidemill.execution.requested.v1', { namespace: 'default', project: 'site', trigger: 'user', by: 'ada' }));
+    await world.run(
+      'execution-requested',
+      eventOf('dev.tidemill.execution.requested.v1', { namespace: 'default', project: 'site', trigger: 'user', by: 'ada' }),
+    );
     const execution: Obj<'Execution'> = (await world.all('Execution'))[0]!;
     const data = { namespace: 'default', project: 'site', execution: execution.metadata.name, artifact: 'the-site', type: 'site' as const, digest };
     expect((await run(eventOf('dev.tidemill.artifact.resolved.v1', data))).emitted[0]!.data).toMatchObject({ trigger: 'auto' });

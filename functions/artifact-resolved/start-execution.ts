@@ -39,7 +39,8 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
 
 async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git, attempt, lastAttempt }: Deps<Entry>) {
   const earlier = execution.spec.rerunOf && (await objects.get('Execution', { namespace: execution.metadata.namespace, name: execution.spec.rerunOf }));
-  if (earlier && earlier.status?.definition) return { stages: earlier.status.definition, definedBy: `the definition of ${earlier.metadata.name}, which this runs again` };
+  if (earlier && earlier.status?.definition)
+    return { stages: earlier.status.definition, definedBy: `the definition of ${earlier.metadata.name}, which this runs again` };
   const sha = status.sha;
   if (!sha) throw new Error(`The source of execution ${execution.metadata.name} was told to be resolved, but has no commit`);
   const { url, credential } = project.spec.source;

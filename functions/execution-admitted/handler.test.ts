@@ -17,7 +17,10 @@ beforeEach(async () => {
   await world.drain();
   world.publish([pushEvent({ before: A, after: B, pushedAt: minute(1) })]);
   await world.drain();
-  [first, second] = (await world.all('Execution')).toSorted((a, b) => a.spec.number - b.spec.number).map((execution) => execution.metadata.name) as [string, string];
+  [first, second] = (await world.all('Execution')).toSorted((a, b) => a.spec.number - b.spec.number).map((execution) => execution.metadata.name) as [
+    string,
+    string,
+  ];
 });
 afterEach(() => world.close());
 
@@ -60,7 +63,10 @@ describe('execution-admitted', () => {
   it('of an execution that was cancelled while it was being started ends what was started', async () => {
     world.runner.onStart = async () => {
       world.runner.onStart = undefined;
-      await world.run('execution-cancel', eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution: second, reason: 'enough' }));
+      await world.run(
+        'execution-cancel',
+        eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution: second, reason: 'enough' }),
+      );
     };
     await world.run('execution-admitted', admitted());
     expect((await status()).phase).toBe('Cancelled');

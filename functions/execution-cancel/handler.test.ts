@@ -9,7 +9,18 @@ beforeEach(async () => {
   world = openWorld();
   world.git.commit({ sha: A });
   world.git.commit({ sha: B });
-  await world.project('site', { stages: [{ name: 'build', steps: [{ name: 'one', taskSpec }, { name: 'two', taskSpec }] }, { name: 'check', steps: [{ name: 'links', taskSpec }] }] });
+  await world.project('site', {
+    stages: [
+      {
+        name: 'build',
+        steps: [
+          { name: 'one', taskSpec },
+          { name: 'two', taskSpec },
+        ],
+      },
+      { name: 'check', steps: [{ name: 'links', taskSpec }] },
+    ],
+  });
 });
 afterEach(() => world.close());
 
@@ -20,7 +31,10 @@ const push = async (event: ReturnType<typeof pushEvent>, drain: boolean) => {
   return (await world.all('Execution')).find(({ spec }) => spec.sha === event.data.after && spec.ref === event.data.ref)!.metadata.name;
 };
 const cancel = (execution: string, by?: string) =>
-  world.run('execution-cancel', eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution, reason: 'a better idea', ...(by && { by }) }));
+  world.run(
+    'execution-cancel',
+    eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution, reason: 'a better idea', ...(by && { by }) }),
+  );
 const status = async (name: string) => (await world.get('Execution', name)).status!;
 
 describe('execution-cancel', () => {
@@ -30,7 +44,11 @@ describe('execution-cancel', () => {
     const { emitted } = await cancel(name, 'ada');
     expect(world.runner.calls).toContain(`cancel ${name}-build-two`);
     expect(await world.runner.running()).toEqual([]);
-    expect(await status(name)).toMatchObject({ phase: 'Cancelled', message: 'Cancelled by ada: a better idea', stages: [{ phase: 'Cancelled' }, { phase: 'Skipped' }] });
+    expect(await status(name)).toMatchObject({
+      phase: 'Cancelled',
+      message: 'Cancelled by ada: a better idea',
+      stages: [{ phase: 'Cancelled' }, { phase: 'Skipped' }],
+    });
     expect(emitted).toMatchObject([{ type: 'dev.tidemill.execution.finished.v1', data: { outcome: 'Cancelled', reason: 'Cancelled by ada: a better idea' } }]);
   });
 

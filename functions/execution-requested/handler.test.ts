@@ -13,7 +13,8 @@ beforeEach(async () => {
 afterEach(() => world.close());
 
 type Data = EventData<'dev.tidemill.execution.requested.v1'>;
-const requested = (of: Partial<Data> = {}, id?: string) => eventOf('dev.tidemill.execution.requested.v1', { namespace: 'default', project: 'site', trigger: 'user', ...of }, id);
+const requested = (of: Partial<Data> = {}, id?: string) =>
+  eventOf('dev.tidemill.execution.requested.v1', { namespace: 'default', project: 'site', trigger: 'user', ...of }, id);
 const newest = async () => (await world.all('Execution')).toSorted((a, b) => b.spec.number - a.spec.number)[0]!;
 
 describe('execution-requested', () => {
@@ -29,7 +30,9 @@ describe('execution-requested', () => {
     expect(execution.spec).toMatchObject({ project: 'site', ref, lane, number: 1, trigger: 'user', by: 'ada' });
     expect(execution.status).toEqual({ phase: 'Pending' });
     expect((await world.get('Artifact', execution.spec.source)).spec).toMatchObject({ type: 'git', ref });
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.artifact.requested.v1', data: { execution: execution.metadata.name, artifact: execution.spec.source } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.artifact.requested.v1', data: { execution: execution.metadata.name, artifact: execution.spec.source } },
+    ]);
   });
 
   it("takes the project's own branch before the repository's", async () => {
@@ -56,8 +59,14 @@ describe('execution-requested', () => {
   });
 
   it('refuses for good what cannot be', async () => {
-    expect((await world.run('execution-requested', requested({ project: 'gone' }))).settled).toEqual({ kind: 'dead', reason: 'There is no project gone; it was removed, or never added' });
-    expect((await world.run('execution-requested', requested({ rerunOf: 'gone-1' }))).settled).toEqual({ kind: 'dead', reason: 'There is no execution gone-1 to run again' });
+    expect((await world.run('execution-requested', requested({ project: 'gone' }))).settled).toEqual({
+      kind: 'dead',
+      reason: 'There is no project gone; it was removed, or never added',
+    });
+    expect((await world.run('execution-requested', requested({ rerunOf: 'gone-1' }))).settled).toEqual({
+      kind: 'dead',
+      reason: 'There is no execution gone-1 to run again',
+    });
     const waiting = Array.from({ length: 1000 }, (_, n) => ({ execution: `old-${n}`, number: n + 2 }));
     await world.objects.create<'Lane'>({
       kind: 'Lane',
@@ -65,7 +74,10 @@ describe('execution-requested', () => {
       spec: { project: 'site', ref: 'refs/heads/main' },
       status: { mode: 'queue', slots: 1, last: 1001, running: [{ execution: 'old', number: 1 }], waiting, recent: [] },
     });
-    expect((await world.run('execution-requested', requested())).settled).toMatchObject({ kind: 'dead', reason: expect.stringMatching(/1000 executions wait/) });
+    expect((await world.run('execution-requested', requested())).settled).toMatchObject({
+      kind: 'dead',
+      reason: expect.stringMatching(/1000 executions wait/),
+    });
   });
 
   it('has older executions cancelled in a lane that supersedes', async () => {

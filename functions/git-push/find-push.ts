@@ -58,7 +58,12 @@ async function isHead(projects: Obj<'Project'>[], push: Obj<'Push'>, moved: Move
     const lane = await objects.get('Lane', { namespace: metadata.namespace, name: laneName(metadata.name, moved.ref) });
     if (lane?.status?.head === moved.after) return true;
   }
-  const newest = await objects.list('Push', { namespace: NAMESPACE, labels: { [LABEL.ref]: push.metadata.labels?.[LABEL.ref] ?? '' }, order: 'newest', limit: 1 });
+  const newest = await objects.list('Push', {
+    namespace: NAMESPACE,
+    labels: { [LABEL.ref]: push.metadata.labels?.[LABEL.ref] ?? '' },
+    order: 'newest',
+    limit: 1,
+  });
   return newest.items[0]?.metadata.uid === push.metadata.uid;
 }
 
@@ -70,7 +75,10 @@ function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewOb
     metadata: {
       name,
       namespace: NAMESPACE,
-      labels: { [LABEL.repository]: repositoryLabel(repository), [LABEL.ref]: labelHash(repositoryLabel(repository), isPullRequest ? `pull/${event.data.number}` : moved.ref) },
+      labels: {
+        [LABEL.repository]: repositoryLabel(repository),
+        [LABEL.ref]: labelHash(repositoryLabel(repository), isPullRequest ? `pull/${event.data.number}` : moved.ref),
+      },
     },
     spec: {
       kind: moved.kind,

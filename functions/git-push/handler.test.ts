@@ -32,13 +32,30 @@ describe('a push', () => {
     const push = await onlyPush();
     const name = executionName('site', push.metadata.name);
     expect(push.spec).toMatchObject({ kind: 'branch', repository: REPOSITORY, ref: 'refs/heads/main', before: NONE, after: A, by: 'ada' });
-    expect(push.status).toMatchObject({ pushedAt: minute(0), told: [{ event: event.id, teller: 'webhook' }], results: [{ namespace: 'default', project: 'site', execution: name }] });
-    expect((await world.get('Execution', name)).spec).toMatchObject({ number: 1, ref: 'refs/heads/main', sha: A, trigger: 'webhook', by: 'ada', push: push.metadata.name });
+    expect(push.status).toMatchObject({
+      pushedAt: minute(0),
+      told: [{ event: event.id, teller: 'webhook' }],
+      results: [{ namespace: 'default', project: 'site', execution: name }],
+    });
+    expect((await world.get('Execution', name)).spec).toMatchObject({
+      number: 1,
+      ref: 'refs/heads/main',
+      sha: A,
+      trigger: 'webhook',
+      by: 'ada',
+      push: push.metadata.name,
+    });
     expect((await world.get('Execution', name)).status).toEqual({ phase: 'Pending', sha: A });
     expect((await world.get('Artifact', `${name}-source`)).spec).toEqual({ type: 'git', project: 'site', execution: name, url: REPOSITORY, ref: A });
     expect(await lane()).toMatchObject({ last: 1, running: [{ execution: name, number: 1 }], head: A, headPushedAt: minute(0) });
     expect(emitted).toMatchObject([
-      { type: 'dev.tidemill.artifact.requested.v1', subject: name, source: '/functions/git-push', chainid: event.chainid, data: { namespace: 'default', project: 'site', execution: name, artifact: `${name}-source` } },
+      {
+        type: 'dev.tidemill.artifact.requested.v1',
+        subject: name,
+        source: '/functions/git-push',
+        chainid: event.chainid,
+        data: { namespace: 'default', project: 'site', execution: name, artifact: `${name}-source` },
+      },
     ]);
   });
 
@@ -144,7 +161,11 @@ describe('one push told by several', () => {
 
   it('again by a poll after the ref had moved away are two pushes', async () => {
     await world.project();
-    await tell(pushEvent({ before: A, after: B, pushedAt: minute(0) }), pushEvent({ before: B, after: A, pushedAt: minute(1) }), pushEvent({ before: A, after: B, id: 'p1' }));
+    await tell(
+      pushEvent({ before: A, after: B, pushedAt: minute(0) }),
+      pushEvent({ before: B, after: A, pushedAt: minute(1) }),
+      pushEvent({ before: A, after: B, id: 'p1' }),
+    );
     expect((await byNumber()).map((execution) => [execution.spec.sha, execution.spec.outdated])).toEqual([
       [B, undefined],
       [A, undefined],
@@ -189,7 +210,11 @@ describe('pushes in any order', () => {
   });
 
   it('open the same executions, each once, whatever is told twice', async () => {
-    const history = [pushEvent({ after: A, pushedAt: minute(0) }), pushEvent({ before: A, after: B, pushedAt: minute(1) }), pushEvent({ before: B, after: C, pushedAt: minute(2) })];
+    const history = [
+      pushEvent({ after: A, pushedAt: minute(0) }),
+      pushEvent({ before: A, after: B, pushedAt: minute(1) }),
+      pushEvent({ before: B, after: C, pushedAt: minute(2) }),
+    ];
     await fc.assert(
       fc.asyncProperty(fc.shuffledSubarray([...history, ...history], { minLength: 6, maxLength: 6 }), async (order) => {
         const own = openWorld();
@@ -213,7 +238,10 @@ describe('pushes in any order', () => {
     await tell(pushEvent({ after: A, pushedAt: minute(0) }));
     const [first] = await byNumber();
     const { emitted } = await world.run('git-push', pushEvent({ before: B, after: C, pushedAt: minute(2) }));
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.artifact.requested.v1' }, { type: 'dev.tidemill.execution.cancel-requested.v1', data: { execution: first!.metadata.name, reason: 'superseded by execution number 2' } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.artifact.requested.v1' },
+      { type: 'dev.tidemill.execution.cancel-requested.v1', data: { execution: first!.metadata.name, reason: 'superseded by execution number 2' } },
+    ]);
     const late = await world.run('git-push', pushEvent({ before: A, after: B, pushedAt: minute(1) }));
     expect(world.types(late.emitted)).toEqual(['artifact.requested']);
   });
@@ -268,12 +296,23 @@ describe('a push that builds nothing says why on the Push', () => {
     });
     await tell(pushEvent());
     const results = (await onlyPush()).status!.results;
-    expect(results.find(({ project }) => project === 'site')).toMatchObject({ skipped: expect.stringMatching(/1000 executions wait in this lane already; cancel some/) });
+    expect(results.find(({ project }) => project === 'site')).toMatchObject({
+      skipped: expect.stringMatching(/1000 executions wait in this lane already; cancel some/),
+    });
     expect(results.find(({ project }) => project === 'docs')).toHaveProperty('execution');
   });
 
   const pullRequest = (of: object) =>
-    eventOf('dev.tidemill.pull-request.changed.v1', { repository: REPOSITORY, number: 7, action: 'opened', head: A, headRef: 'refs/heads/x', baseRef: 'refs/heads/main', fork: false, ...of });
+    eventOf('dev.tidemill.pull-request.changed.v1', {
+      repository: REPOSITORY,
+      number: 7,
+      action: 'opened',
+      head: A,
+      headRef: 'refs/heads/x',
+      baseRef: 'refs/heads/main',
+      fork: false,
+      ...of,
+    });
   it.each([
     ['from a fork', { fork: true }, /Pull request 7 comes from a fork: its code is built only by a runner that isolates/],
     ['closed', { action: 'closed' }, /Pull request 7 was closed; the preview of its branch goes/],
@@ -291,7 +330,10 @@ describe('a tag', () => {
   it('is built in the lane of the tags, and is never outdated', async () => {
     await world.project();
     await tell(tagEvent('v2', { after: B, pushedAt: minute(2) }), tagEvent('v1', { after: A, pushedAt: minute(1) }));
-    expect(await byNumber()).toMatchObject([{ spec: { ref: 'refs/tags/v2', lane: 'site.tags', number: 1 } }, { spec: { ref: 'refs/tags/v1', lane: 'site.tags', number: 2 } }]);
+    expect(await byNumber()).toMatchObject([
+      { spec: { ref: 'refs/tags/v2', lane: 'site.tags', number: 1 } },
+      { spec: { ref: 'refs/tags/v1', lane: 'site.tags', number: 2 } },
+    ]);
     expect((await lane('site', 'refs/tags/v1')).head).toBeUndefined();
   });
 });
@@ -310,7 +352,9 @@ describe('a branch that is deleted', () => {
     await world.project();
     await preview();
     const { emitted } = await world.run('git-push', deletedEvent('x', { pushedAt: minute(1) }));
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.release.requested.v1', data: { action: 'retire', environment: 'preview-x', project: 'site', trigger: 'webhook' } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.release.requested.v1', data: { action: 'retire', environment: 'preview-x', project: 'site', trigger: 'webhook' } },
+    ]);
     expect(await reason()).toMatch(/its preview is taken down/);
   });
 
@@ -346,7 +390,10 @@ describe('a branch that is deleted', () => {
 
   it.each([true, false])('is not brought back by a push of it that is told later (times: %s)', async (timed) => {
     await world.project();
-    await tell(deletedEvent('x', { before: B, pushedAt: timed ? minute(2) : undefined }), pushEvent({ branch: 'x', before: A, after: B, pushedAt: timed ? minute(1) : undefined }));
+    await tell(
+      deletedEvent('x', { before: B, pushedAt: timed ? minute(2) : undefined }),
+      pushEvent({ branch: 'x', before: A, after: B, pushedAt: timed ? minute(1) : undefined }),
+    );
     expect((await byNumber())[0]!.spec.outdated).toMatch(/had been deleted before this push was told/);
   });
 
@@ -358,7 +405,11 @@ describe('a branch that is deleted', () => {
 
   it('and made again is built afresh', async () => {
     await world.project();
-    await tell(pushEvent({ branch: 'x', after: A, pushedAt: minute(0) }), deletedEvent('x', { before: A, pushedAt: minute(1) }), pushEvent({ branch: 'x', after: A, pushedAt: minute(2) }));
+    await tell(
+      pushEvent({ branch: 'x', after: A, pushedAt: minute(0) }),
+      deletedEvent('x', { before: A, pushedAt: minute(1) }),
+      pushEvent({ branch: 'x', after: A, pushedAt: minute(2) }),
+    );
     expect((await byNumber())[1]!.spec).not.toHaveProperty('outdated');
   });
 

@@ -64,12 +64,24 @@ describe('whyNotAddress refuses', () => {
 });
 
 describe('whyNotAddress takes', () => {
-  it.each(['1.1.1.1', '8.8.8.8', '172.32.0.1', '172.15.255.255', '100.63.255.255', '100.128.0.1', '198.17.255.255', '198.20.0.1', '192.169.0.1', '223.255.255.255', '2606:4700::1111', '2a00:1450:4001::200e', '::ffff:8.8.8.8', '::ffff:808:808'])(
-    'the public address %s',
-    (address) => {
-      expect(whyNotAddress(address)).toBeUndefined();
-    },
-  );
+  it.each([
+    '1.1.1.1',
+    '8.8.8.8',
+    '172.32.0.1',
+    '172.15.255.255',
+    '100.63.255.255',
+    '100.128.0.1',
+    '198.17.255.255',
+    '198.20.0.1',
+    '192.169.0.1',
+    '223.255.255.255',
+    '2606:4700::1111',
+    '2a00:1450:4001::200e',
+    '::ffff:8.8.8.8',
+    '::ffff:808:808',
+  ])('the public address %s', (address) => {
+    expect(whyNotAddress(address)).toBeUndefined();
+  });
 });
 
 describe('TIDEMILL_HOOKS_ALLOW', () => {
@@ -82,11 +94,14 @@ describe('TIDEMILL_HOOKS_ALLOW', () => {
     expect(whyNotAddress('127.0.0.1')).toBeDefined();
   });
 
-  it.each(['localhost', '10.0.0.0/33', '10.0.0.0/x', '/8', '10.0.0.0/-1', 'fd00::/129'])('with the wrong entry %j allows nothing by it, and says so', (wrong) => {
-    allow(`${wrong},10.1.0.0/16`);
-    expect(whyNotAddress('10.0.0.1')).toContain(`has "${wrong}"`);
-    expect(whyNotAddress('10.1.0.1')).toBeUndefined();
-  });
+  it.each(['localhost', '10.0.0.0/33', '10.0.0.0/x', '/8', '10.0.0.0/-1', 'fd00::/129'])(
+    'with the wrong entry %j allows nothing by it, and says so',
+    (wrong) => {
+      allow(`${wrong},10.1.0.0/16`);
+      expect(whyNotAddress('10.0.0.1')).toContain(`has "${wrong}"`);
+      expect(whyNotAddress('10.1.0.1')).toBeUndefined();
+    },
+  );
 
   it('empty, or of nothing but commas, allows nothing', () => {
     allow(' , ,');

@@ -57,7 +57,8 @@ function verify({ headers, body }: Received, key: Buffer): boolean {
 }
 
 const public_ = eventOf('dev.tidemill.release.refused.v1', { namespace: 'default', project: 'site', environment: 'production', reason: 'Zu alt: “v1” 🌊' });
-const requested = (hook = 'listener', n = 0) => eventOf('dev.tidemill.hook.requested.v1', { namespace: 'default', hook, event: { ...public_, ...(n > 0 && { id: `event-${n}` }) } });
+const requested = (hook = 'listener', n = 0) =>
+  eventOf('dev.tidemill.hook.requested.v1', { namespace: 'default', hook, event: { ...public_, ...(n > 0 && { id: `event-${n}` }) } });
 const deliver = (attempt = 1, event = requested()) => world.run('hook-delivery', event, attempt);
 const log = async () => (await world.get('Hook', 'listener')).status?.deliveries ?? [];
 
@@ -75,7 +76,12 @@ describe('a delivery', () => {
     expect(one.headers['webhook-id']).toMatch(/^msg_[0-9a-z]+$/);
     expect(one.headers['webhook-timestamp']).toMatch(/^\d{10}$/);
     expect(JSON.parse(one.body.toString())).toEqual(public_);
-    expect(HTTP.toEvent({ headers: one.headers, body: one.body.toString() })).toMatchObject({ id: public_.id, source: public_.source, type: public_.type, data: public_.data });
+    expect(HTTP.toEvent({ headers: one.headers, body: one.body.toString() })).toMatchObject({
+      id: public_.id,
+      source: public_.source,
+      type: public_.type,
+      data: public_.data,
+    });
     expect(emitted).toMatchObject([{ type: 'dev.tidemill.hook.delivered.v1', data: { hook: 'listener', eventId: public_.id, status: 204, attempts: 1 } }]);
     expect(await log()).toMatchObject([{ event: public_.id, type: public_.type, outcome: 'delivered', status: 204, attempts: 1 }]);
   });
@@ -127,7 +133,9 @@ describe('a delivery', () => {
     answers = [{ status: 410 }];
     const { settled, emitted } = await deliver();
     expect(settled).toEqual({ kind: 'done' });
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.hook.dead.v1', data: { attempts: 1, reason: expect.stringMatching(/answered 410: it wants nothing more/) } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.hook.dead.v1', data: { attempts: 1, reason: expect.stringMatching(/answered 410: it wants nothing more/) } },
+    ]);
     expect(await log()).toMatchObject([{ outcome: 'dead' }]);
   });
 
@@ -185,7 +193,9 @@ describe('a delivery that cannot be made', () => {
     delete process.env['TIDEMILL_HOOKS_ALLOW'];
     await world.hook('listener', { url });
     const { emitted } = await deliver();
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.hook.dead.v1', data: { reason: expect.stringMatching(/could not be reached: 127\.0\.0\.1 is a private.*TIDEMILL_HOOKS_ALLOW/) } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.hook.dead.v1', data: { reason: expect.stringMatching(/could not be reached: 127\.0\.0\.1 is a private.*TIDEMILL_HOOKS_ALLOW/) } },
+    ]);
     expect(received).toEqual([]);
   });
 

@@ -42,7 +42,12 @@ async function deliver(hook: Obj<'Hook'>, event: Event, deps: Deps<Entry>): Prom
 }
 
 /** A secret that is missing or empty can be set anew, and says so where the hook's deliveries are seen. */
-async function sign(hook: Obj<'Hook'>, event: Event, body: Buffer, { secrets, now }: Deps<Entry>): Promise<{ headers: Record<string, string> } | { failed: string }> {
+async function sign(
+  hook: Obj<'Hook'>,
+  event: Event,
+  body: Buffer,
+  { secrets, now }: Deps<Entry>,
+): Promise<{ headers: Record<string, string> } | { failed: string }> {
   try {
     return { headers: signedHeaders(await secrets.get(hook.spec.secret), messageId(event), now(), body) };
   } catch (error) {

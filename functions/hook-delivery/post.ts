@@ -24,13 +24,21 @@ export function post(url: URL, headers: Record<string, string>, body: Buffer, { 
   const send = url.protocol === 'https:' ? httpsRequest : httpRequest;
   return new Promise((resolve) => {
     const signal = AbortSignal.timeout(timeout_ms);
-    const request = send(url, { method: 'POST', headers: { ...headers, 'content-length': body.length, 'user-agent': 'tidemill' }, lookup: guarded(lookup), signal, agent: false });
+    const request = send(url, {
+      method: 'POST',
+      headers: { ...headers, 'content-length': body.length, 'user-agent': 'tidemill' },
+      lookup: guarded(lookup),
+      signal,
+      agent: false,
+    });
     const late = `no answer within ${timeout_ms / 1000} s`;
     request.on('response', (response) => {
       response.destroy();
       resolve({ status: response.statusCode ?? 0, ...retryAfter(response) });
     });
-    request.on('error', (error) => resolve(error instanceof RefusedAddress ? { error: error.message, refused: true } : { error: signal.aborted ? late : error.message }));
+    request.on('error', (error) =>
+      resolve(error instanceof RefusedAddress ? { error: error.message, refused: true } : { error: signal.aborted ? late : error.message }),
+    );
     // Some ends have neither an answer nor an error, such as a server that switches protocols unasked.
     request.on('close', () => resolve({ error: signal.aborted ? late : 'the connection was closed without an answer' }));
     request.end(body);

@@ -9,7 +9,8 @@ beforeEach(() => {
 afterEach(() => world.close());
 
 const url = 'https://hooks.example.org/in';
-const refused = (project = 'site') => eventOf('dev.tidemill.release.refused.v1', { namespace: 'default', project, environment: 'production', reason: 'too old' });
+const refused = (project = 'site') =>
+  eventOf('dev.tidemill.release.refused.v1', { namespace: 'default', project, environment: 'production', reason: 'too old' });
 const told = (events: { data: unknown }[]) => events.map((event) => (event.data as { hook: string }).hook).toSorted();
 
 describe('hook-dispatch', () => {
@@ -42,7 +43,12 @@ describe('hook-dispatch', () => {
 
   it('finds hooks on every page of a long list', async () => {
     const names = Array.from({ length: 620 }, (_, n) => `hook-${String(n).padStart(3, '0')}`);
-    for (const name of names) await world.objects.create<'Hook'>({ kind: 'Hook', metadata: { name, namespace: 'default', labels: { 'tidemill.dev/project': '' } }, spec: { url, secret: 'shared' } });
+    for (const name of names)
+      await world.objects.create<'Hook'>({
+        kind: 'Hook',
+        metadata: { name, namespace: 'default', labels: { 'tidemill.dev/project': '' } },
+        spec: { url, secret: 'shared' },
+      });
     expect(told((await world.run('hook-dispatch', refused())).emitted)).toEqual(names);
   });
 });

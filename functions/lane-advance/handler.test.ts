@@ -17,7 +17,15 @@ afterEach(() => world.close());
 
 const LANE = laneName('site', 'refs/heads/main');
 const finished = (n: number, of: Partial<EventData<'dev.tidemill.execution.finished.v1'>> = {}) =>
-  eventOf('dev.tidemill.execution.finished.v1', { namespace: 'default', project: 'site', execution: names[n]!, lane: LANE, number: n + 1, outcome: 'Succeeded', ...of });
+  eventOf('dev.tidemill.execution.finished.v1', {
+    namespace: 'default',
+    project: 'site',
+    execution: names[n]!,
+    lane: LANE,
+    number: n + 1,
+    outcome: 'Succeeded',
+    ...of,
+  });
 const lane = async () => {
   const { running, waiting } = (await world.get('Lane', LANE)).status!;
   return [running, waiting].map((entries) => entries.map((entry) => names.indexOf(entry.execution)));
@@ -26,7 +34,10 @@ const admitted = (events: { data: unknown }[]) => events.map((event) => names.in
 
 describe('lane-advance', () => {
   it('gives the freed slot to the next in line, and tells all who hold one', async () => {
-    expect(await lane()).toEqual([[0, 1], [2, 3]]);
+    expect(await lane()).toEqual([
+      [0, 1],
+      [2, 3],
+    ]);
     const { emitted } = await world.run('lane-advance', finished(0));
     expect(await lane()).toEqual([[1, 2], [3]]);
     expect(new Set(world.types(emitted))).toEqual(new Set(['execution.admitted']));

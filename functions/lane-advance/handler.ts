@@ -12,6 +12,10 @@ export const handle: Handler<(typeof functions)['lane-advance']> = async (event,
   // and whoever has started already does nothing.
   const holders = lane.status?.running ?? [];
   return {
-    outputs: holders.map((entry) => ({ type: 'dev.tidemill.execution.admitted.v1', subject: entry.execution, data: { namespace, project, execution: entry.execution } })),
+    outputs: holders.map((entry) => ({
+      type: 'dev.tidemill.execution.admitted.v1',
+      subject: entry.execution,
+      data: { namespace, project, execution: entry.execution },
+    })),
   };
 };

@@ -7,7 +7,10 @@ const SECRET_FIELDS = ['token', 'secret', 'password', 'authorization', 'cookie']
 
 export function createLog(path: string): Log & { flush(): void } {
   const destination = pino.destination({ dest: path, mkdir: true, sync: false, mode: 0o600 });
-  const log = pino({ base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]) } }, destination);
+  const log = pino(
+    { base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]) } },
+    destination,
+  );
   return {
     info: (fields, message) => log.info(fields, message),
     warn: (fields, message) => log.warn(fields, message),

@@ -24,7 +24,14 @@ const artifact = (version: string) =>
   });
 let ids = 0;
 const request = (of: Partial<Data>, id = `r${ids++}`) =>
-  world.run('release-requested', eventOf('dev.tidemill.release.requested.v1', { namespace: 'default', project: 'site', environment: 'production', action: 'deploy', trigger: 'user', ...of }, id));
+  world.run(
+    'release-requested',
+    eventOf(
+      'dev.tidemill.release.requested.v1',
+      { namespace: 'default', project: 'site', environment: 'production', action: 'deploy', trigger: 'user', ...of },
+      id,
+    ),
+  );
 const release = async (environment = 'production') => world.get('Release', releaseName('site', environment));
 const live = async () => (await release()).status!.current?.version;
 
@@ -36,7 +43,9 @@ describe('release-requested', () => {
       spec: { project: 'site', environment: 'production', host: 'site' },
       status: { current: { version: 'v1', artifact: 'site-v1', manifest: DIGEST, by: 'ada' }, history: [], site: { fallback: 'spa' } },
     });
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.release.deployed.v1', subject: 'site', data: { release: 'site', version: 'v1', digest: DIGEST, environment: 'production' } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.release.deployed.v1', subject: 'site', data: { release: 'site', version: 'v1', digest: DIGEST, environment: 'production' } },
+    ]);
   });
 
   it('finds what is asked for by its version, or as the latest', async () => {
@@ -88,7 +97,9 @@ describe('release-requested', () => {
     const of = { trigger: 'webhook' as const, lane: 'site.branch.main' };
     await request({ ...of, artifact: 'site-v2', number: 2 });
     const { emitted } = await request({ ...of, artifact: 'site-v1', number: 1 });
-    expect(emitted).toMatchObject([{ type: 'dev.tidemill.release.refused.v1', data: { artifact: 'site-v1', reason: expect.stringContaining('number 1 is older than number 2') } }]);
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.release.refused.v1', data: { artifact: 'site-v1', reason: expect.stringContaining('number 1 is older than number 2') } },
+    ]);
     expect(await live()).toBe('v2');
     await request({ ...of, artifact: 'site-v3', number: 3 });
     expect((await release()).status).not.toHaveProperty('refused');
@@ -96,7 +107,10 @@ describe('release-requested', () => {
 
   it('ends the same in any order of two automatic releases, told any number of times', async () => {
     const of = { trigger: 'webhook' as const, lane: 'site.branch.main' };
-    const [one, two] = [1, 2].map((number) => () => request({ ...of, artifact: `site-v${number}`, number }, `auto-${number}`)) as [() => Promise<unknown>, () => Promise<unknown>];
+    const [one, two] = [1, 2].map((number) => () => request({ ...of, artifact: `site-v${number}`, number }, `auto-${number}`)) as [
+      () => Promise<unknown>,
+      () => Promise<unknown>,
+    ];
     for (const each of [two, one, one, two, one]) await each();
     expect(await live()).toBe('v2');
     await Promise.all([one(), two(), one(), two()]);
@@ -122,7 +136,10 @@ describe('release-requested', () => {
   it('is refused for good for a project that is gone, or an address that is another environment’s', async () => {
     expect((await request({ project: 'gone' })).settled).toEqual({ kind: 'dead', reason: 'There is no project gone; it was removed, or never added' });
     await request({ artifact: 'site-v1', environment: 'preview-next' });
-    expect((await request({ artifact: 'site-v2', environment: 'next' })).settled).toMatchObject({ kind: 'dead', reason: expect.stringContaining('next--site is the address of preview-next of site already') });
+    expect((await request({ artifact: 'site-v2', environment: 'next' })).settled).toMatchObject({
+      kind: 'dead',
+      reason: expect.stringContaining('next--site is the address of preview-next of site already'),
+    });
     expect((await release('preview-next')).status!.current!.version).toBe('v1');
   });
 });

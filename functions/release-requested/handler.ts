@@ -19,7 +19,9 @@ export const handle: Handler<Entry> = async (event, deps) => {
   if (!project) throw new Refused(`There is no project ${name}; it was removed, or never added`);
   const release = await releaseOf(event, deps);
   if (release.spec.project !== name || release.spec.environment !== environment) {
-    throw new Refused(`${release.metadata.name} is the address of ${release.spec.environment} of ${release.spec.project} already; ${environment} of ${name} cannot have it too`);
+    throw new Refused(
+      `${release.metadata.name} is the address of ${release.spec.environment} of ${release.spec.project} already; ${environment} of ${name} cannot have it too`,
+    );
   }
   const now = deps.now();
   if (action === 'retire') {

@@ -10,7 +10,13 @@ import { openWorld, type World } from '../../test/fakes/world.ts';
 const [A, B] = [sha('a'), sha('b')];
 const taskSpec = { steps: [{ image: 'busybox', script: 'true' }] };
 const STAGES: SpecOf<'Project'>['stages'] = [
-  { name: 'check', steps: [{ name: 'lint', taskSpec }, { name: 'unit', taskSpec }] },
+  {
+    name: 'check',
+    steps: [
+      { name: 'lint', taskSpec },
+      { name: 'unit', taskSpec },
+    ],
+  },
   { name: 'build', steps: [{ name: 'site', taskSpec }] },
 ];
 let world: World;
@@ -29,7 +35,8 @@ async function started(event: TidemillEvent = pushEvent({ after: A }), spec: Par
   const { ref, after } = event.data as { ref: string; after: string };
   return (await world.all('Execution')).findLast((execution) => execution.spec.ref === ref && execution.spec.sha === after)!.metadata.name;
 }
-const end = async (taskRun: string, ending?: Ending, attempt?: number) => world.run('taskrun-finished', taskRunEnded(await world.runner.finish(taskRun, ending)), attempt);
+const end = async (taskRun: string, ending?: Ending, attempt?: number) =>
+  world.run('taskrun-finished', taskRunEnded(await world.runner.finish(taskRun, ending)), attempt);
 const status = async (name: string) => (await world.get('Execution', name)).status!;
 
 describe('a TaskRun that ended', () => {
@@ -38,7 +45,10 @@ describe('a TaskRun that ended', () => {
     expect((await end(`${name}-check-unit`, { at: minute(7) })).emitted).toEqual([]);
     expect((await status(name)).stages![0]).toMatchObject({ phase: 'Running', steps: [{ phase: 'Running' }, { phase: 'Succeeded', ended: minute(7) }] });
     expect((await end(`${name}-check-lint`)).emitted).toEqual([]);
-    expect(await status(name)).toMatchObject({ phase: 'Running', stages: [{ phase: 'Succeeded' }, { phase: 'Running', steps: [{ taskRun: `${name}-build-site` }] }] });
+    expect(await status(name)).toMatchObject({
+      phase: 'Running',
+      stages: [{ phase: 'Succeeded' }, { phase: 'Running', steps: [{ taskRun: `${name}-build-site` }] }],
+    });
     expect(await world.runner.running()).toEqual([`${name}-build-site`]);
   });
 
@@ -166,7 +176,11 @@ describe('a TaskRun that left a site', () => {
     expect(await world.storage.stat(`site/archive/${VERSION}.tar.gz`)).toBeDefined();
     const artifact = await site(name);
     expect(artifact).toMatchObject({ spec: { type: 'site', files: 2, size: 6, source: `${name}-source` }, status: { phase: 'Resolved', version: VERSION } });
-    expect(await status(name)).toMatchObject({ phase: 'Succeeded', artifact: artifact.metadata.name, stages: [{ steps: [{ artifact: artifact.metadata.name }] }] });
+    expect(await status(name)).toMatchObject({
+      phase: 'Succeeded',
+      artifact: artifact.metadata.name,
+      stages: [{ steps: [{ artifact: artifact.metadata.name }] }],
+    });
     expect(emitted.map((event) => event.type)).toEqual(['dev.tidemill.execution.finished.v1', 'dev.tidemill.artifact.resolved.v1']);
     expect(emitted[1]!.data).toMatchObject({ artifact: artifact.metadata.name, type: 'site', digest: artifact.status!.digest });
     expect((await world.get('Project', 'site')).status!.latest).toMatchObject({ version: VERSION, artifact: artifact.metadata.name });
@@ -186,7 +200,9 @@ describe('a TaskRun that left a site', () => {
     await build(tagEvent('v1', { after: A, pushedAt: minute(0) }), { 'index.html': 'one' });
     const { name, emitted } = await build(tagEvent('v1', { before: A, after: B, pushedAt: minute(1) }), { 'index.html': 'two' });
     expect(await readKey(world.storage, 'site/v1/index.html')).toBe('one');
-    expect(emitted).toMatchObject([{ data: { outcome: 'Failed', reason: expect.stringMatching(/Version v1 is stored already with other content: .* push a new tag/) } }]);
+    expect(emitted).toMatchObject([
+      { data: { outcome: 'Failed', reason: expect.stringMatching(/Version v1 is stored already with other content: .* push a new tag/) } },
+    ]);
     expect((await status(name)).stages![0]!.steps[0]).toMatchObject({ phase: 'Failed' });
     expect((await world.get('Project', 'site')).status!.latest!.version).toBe('v1');
   });
@@ -233,15 +249,21 @@ describe('a TaskRun that left a site', () => {
     await expect(world.run('taskrun-finished', event)).rejects.toThrow(/is not in the storage/);
     expect((await status(name)).phase).toBe('Running');
     await world.run('taskrun-finished', event, 10);
-    expect(await status(name)).toMatchObject({ phase: 'Failed', message: expect.stringMatching(/What it left could not be registered: .*is not in the storage/) });
+    expect(await status(name)).toMatchObject({
+      phase: 'Failed',
+      message: expect.stringMatching(/What it left could not be registered: .*is not in the storage/),
+    });
   });
 
-  it.each([[{ manifest: 'sha256:short', archive: 'none' }], [{ manifest: `sha256:${'a'.repeat(64)}` }], [{}]])('whose results are no site (%j) leaves none', async (results) => {
-    const name = await started(pushEvent({ after: A }), oneStage);
-    await end(`${name}-build-site`, { results });
-    expect(await status(name)).toMatchObject({ phase: 'Succeeded' });
-    expect(await status(name)).not.toHaveProperty('artifact');
-  });
+  it.each([[{ manifest: 'sha256:short', archive: 'none' }], [{ manifest: `sha256:${'a'.repeat(64)}` }], [{}]])(
+    'whose results are no site (%j) leaves none',
+    async (results) => {
+      const name = await started(pushEvent({ after: A }), oneStage);
+      await end(`${name}-build-site`, { results });
+      expect(await status(name)).toMatchObject({ phase: 'Succeeded' });
+      expect(await status(name)).not.toHaveProperty('artifact');
+    },
+  );
 
   it.each(['..', '.', '../../etc', 'a/b', '<script>', ''])('of a package whose version is %j stays in its place', async (packageVersion) => {
     await build(pushEvent({ after: A }), { 'index.html': 'hello' }, packageVersion);

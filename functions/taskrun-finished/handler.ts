@@ -35,7 +35,8 @@ export const handle: Handler<Entry> = async (event, deps) => {
 
   const end = endOf(taskRun, deps.now());
   const site = end.phase === 'Succeeded' ? await siteOrReason(execution, taskRun, deps) : undefined;
-  const step: StepEnd = site && 'refused' in site ? { ...end, phase: 'Failed', message: site.refused } : { ...end, ...(site && { artifact: site.artifact.metadata.name }) };
+  const step: StepEnd =
+    site && 'refused' in site ? { ...end, phase: 'Failed', message: site.refused } : { ...end, ...(site && { artifact: site.artifact.metadata.name }) };
   const create = site && 'artifact' in site ? [site.artifact] : [];
   return goOn(execution, stepEnded(execution.status, step), create, event, deps);
 };
@@ -84,7 +85,9 @@ async function siteReady(execution: Obj<'Execution'>, name: string, create: NewO
   // A project that was removed meanwhile has no "latest"; its execution ends all the same.
   if (await objects.get('Project', { namespace, name: project })) {
     await modifyStatus(objects, 'Project', { namespace, name: project }, (found) =>
-      isLatest(execution, found) ? { ...found.status, latest: { artifact: name, version, at: now(), lane: execution.spec.lane, number: execution.spec.number } } : undefined,
+      isLatest(execution, found)
+        ? { ...found.status, latest: { artifact: name, version, at: now(), lane: execution.spec.lane, number: execution.spec.number } }
+        : undefined,
     );
   }
   const data = { namespace, project, execution: execution.metadata.name, artifact: name, type: 'site' as const, digest };

@@ -70,7 +70,13 @@ export async function registerSite(
 type Deployable = Pick<Deps<(typeof functions)['taskrun-finished']>, 'storage'>;
 
 /** Under the first name of its row that is free or holds the same files already. A tag has only the one name. */
-async function publish(project: string, wanted: string, isTag: boolean, left: Left, { storage }: Deployable): Promise<{ version: string } | { refused: string }> {
+async function publish(
+  project: string,
+  wanted: string,
+  isTag: boolean,
+  left: Left,
+  { storage }: Deployable,
+): Promise<{ version: string } | { refused: string }> {
   const manifest = await readManifest(storage, left.manifest);
   for (let n = 0; n < (isTag ? 1 : MAX_REBUILDS); n++) {
     const version = nthVersion(wanted, n);

@@ -7,7 +7,8 @@ import { autoRelease, closed, defined, failureOf, isTerminal, next, runningTaskR
 type Status = StatusOf<'Execution'>;
 
 const taskSpec = { steps: [{ image: 'busybox', script: 'true' }] };
-const stagesOf = (sizes: number[]): Stage[] => sizes.map((size, s) => ({ name: `stage${s}`, steps: Array.from({ length: size }, (_, n) => ({ name: `step${n}`, taskSpec })) }));
+const stagesOf = (sizes: number[]): Stage[] =>
+  sizes.map((size, s) => ({ name: `stage${s}`, steps: Array.from({ length: size }, (_, n) => ({ name: `step${n}`, taskSpec })) }));
 const runs = (stage: number, size: number) => Array.from({ length: size }, (_, n) => `run-${stage}-${n}`);
 const minute = (n: number) => new Date(Date.UTC(2026, 10, 3, 10, n)).toISOString();
 const fresh = (sizes: number[]) => defined({ phase: 'Pending' }, stagesOf(sizes), 'a test');
@@ -16,7 +17,11 @@ const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength
 const outcome = fc.constantFrom<StepEnd['phase']>('Succeeded', 'Succeeded', 'Succeeded', 'Failed', 'Cancelled');
 
 /** Runs stage by stage: each stage's ends in the order that `shuffle` gives, each told as often as `times` says. */
-function run(of: number[], endOf: (stage: number, step: number) => StepEnd, arrange: (ends: StepEnd[], stage: number) => StepEnd[]): { status: Status; started: number[] } {
+function run(
+  of: number[],
+  endOf: (stage: number, step: number) => StepEnd,
+  arrange: (ends: StepEnd[], stage: number) => StepEnd[],
+): { status: Status; started: number[] } {
   let status = fresh(of);
   const started: number[] = [];
   for (let turns = 0; turns < 20; turns++) {
@@ -38,7 +43,11 @@ function run(of: number[], endOf: (stage: number, step: number) => StepEnd, arra
 describe('an execution', () => {
   it('begins with everything waiting, and starts its first stage', () => {
     const status = fresh([2, 1]);
-    expect(status).toMatchObject({ phase: 'Queued', definedBy: 'a test', stages: [{ phase: 'Waiting', steps: [{ phase: 'Waiting' }, { phase: 'Waiting' }] }, { phase: 'Waiting' }] });
+    expect(status).toMatchObject({
+      phase: 'Queued',
+      definedBy: 'a test',
+      stages: [{ phase: 'Waiting', steps: [{ phase: 'Waiting' }, { phase: 'Waiting' }] }, { phase: 'Waiting' }],
+    });
     expect(next(status)).toEqual({ start: 0 });
   });
 
@@ -66,7 +75,9 @@ describe('an execution', () => {
         expect(started).toEqual(of.map((_, n) => n).slice(0, bad < 0 ? of.length : bad + 1));
         const inBad = bad < 0 ? [] : phases[bad]!.slice(0, of[bad]);
         expect(status.phase).toBe(bad < 0 ? 'Succeeded' : inBad.includes('Failed') ? 'Failed' : 'Cancelled');
-        expect(status.stages!.slice(started.length).every((stage) => stage.phase === 'Skipped' && stage.steps.every((step) => step.phase === 'Skipped'))).toBe(true);
+        expect(status.stages!.slice(started.length).every((stage) => stage.phase === 'Skipped' && stage.steps.every((step) => step.phase === 'Skipped'))).toBe(
+          true,
+        );
         expect(isTerminal(status)).toBe(true);
         expect(parseStatus('Execution', status)).toEqual(status);
       }),
@@ -79,7 +90,13 @@ describe('an execution', () => {
       fc.property(sizes, ends, fc.infiniteStream(fc.nat()), (of, kinds, random) => {
         const endOf = (stage: number, step: number): StepEnd => {
           const { phase, at, artifact } = kinds[step]!;
-          return { taskRun: `run-${stage}-${step}`, phase, ended: minute(at), ...(artifact && { artifact: `site-${stage}-${step}` }), ...(phase === 'Failed' && { message: 'no' }) };
+          return {
+            taskRun: `run-${stage}-${step}`,
+            phase,
+            ended: minute(at),
+            ...(artifact && { artifact: `site-${stage}-${step}` }),
+            ...(phase === 'Failed' && { message: 'no' }),
+          };
         };
         const inOrder = run(of, endOf, (all) => all);
         const any = run(of, endOf, (all) => {

@@ -108,7 +108,8 @@ export function runningTaskRuns(status: Status | undefined): string[] {
 export function autoRelease(project: SpecOf<'Project'>, ref: string, environment: string): { release: boolean; reason?: string } {
   if (project.release?.auto === false) return { release: false, reason: 'the project does not release by itself (release.auto)' };
   if (!ref.startsWith('refs/heads/')) return { release: false, reason: 'only branches are released by themselves; deploy a tag or a commit by its version' };
-  if (environment !== 'production' && project.release?.previews === false) return { release: false, reason: 'the project makes no previews (release.previews)' };
+  if (environment !== 'production' && project.release?.previews === false)
+    return { release: false, reason: 'the project makes no previews (release.previews)' };
   return { release: true };
 }
 

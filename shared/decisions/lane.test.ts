@@ -1,7 +1,21 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { parseStatus, type StatusOf } from '../objects/kinds.ts';
-import { deleteHead, emptyLane, enterLane, type Entered, type HeadMove, headOf, isAdmitted, LaneFull, lanePolicy, type LanePolicy, leaveLane, whyBehind, whyOutdated } from './lane.ts';
+import {
+  deleteHead,
+  emptyLane,
+  enterLane,
+  type Entered,
+  type HeadMove,
+  headOf,
+  isAdmitted,
+  LaneFull,
+  lanePolicy,
+  type LanePolicy,
+  leaveLane,
+  whyBehind,
+  whyOutdated,
+} from './lane.ts';
 
 type Lane = StatusOf<'Lane'>;
 
@@ -123,8 +137,14 @@ describe('lanePolicy', () => {
     [{}, { mode: 'queue', slots: 1 }],
     [{ slots: 3 }, { mode: 'queue', slots: 3 }],
     [{ mode: 'parallel' }, { mode: 'parallel', slots: 4 }],
-    [{ mode: 'parallel', slots: 9 }, { mode: 'parallel', slots: 9 }],
-    [{ mode: 'supersede', slots: 9 }, { mode: 'supersede', slots: 1 }],
+    [
+      { mode: 'parallel', slots: 9 },
+      { mode: 'parallel', slots: 9 },
+    ],
+    [
+      { mode: 'supersede', slots: 9 },
+      { mode: 'supersede', slots: 1 },
+    ],
   ] as const)('%j is %j', (lane, expected) => {
     expect(lanePolicy(lane)).toEqual(expected);
   });
@@ -260,8 +280,10 @@ describe('whyOutdated', () => {
     const deleted = deleteHead(lane, { before: A, pushedAt: at(5) });
     expect(deleted).toMatchObject({ last: 1, running: [{ execution: 'a', number: 1 }], head: NONE, headPushedAt: at(5) });
     expect([headOf(lane), headOf(deleted), headOf(undefined)]).toEqual([A, undefined, undefined]);
-    for (const late of [move(NONE, B, at(4)), move(A, B, at(4)), move(D, A)]) expect(whyOutdated(deleted, late), JSON.stringify(late)).toMatch(/had been deleted/);
-    for (const anew of [move(NONE, A, at(6)), move(NONE, B), move(NONE, A), move(B, C, at(6))]) expect(whyOutdated(deleted, anew), JSON.stringify(anew)).toBeUndefined();
+    for (const late of [move(NONE, B, at(4)), move(A, B, at(4)), move(D, A)])
+      expect(whyOutdated(deleted, late), JSON.stringify(late)).toMatch(/had been deleted/);
+    for (const anew of [move(NONE, A, at(6)), move(NONE, B), move(NONE, A), move(B, C, at(6))])
+      expect(whyOutdated(deleted, anew), JSON.stringify(anew)).toBeUndefined();
   });
 });
 

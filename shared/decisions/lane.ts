@@ -49,11 +49,19 @@ export interface Entered {
 export function enterLane(lane: Lane, execution: string, policy: LanePolicy, move?: HeadMove, behind?: string): Entered {
   const known = [...lane.running, ...lane.waiting].find((entry) => entry.execution === execution);
   if (known) return { lane, number: known.number, superseded: replacedBy(lane, known, policy), ...(known.outdated && { outdated: known.outdated }) };
-  if (lane.waiting.length >= MAX_WAITING) throw new LaneFull(`${MAX_WAITING} executions wait in this lane already; cancel some, or use the lane mode "supersede"`);
+  if (lane.waiting.length >= MAX_WAITING)
+    throw new LaneFull(`${MAX_WAITING} executions wait in this lane already; cancel some, or use the lane mode "supersede"`);
 
   const outdated = behind ?? (move && whyOutdated(lane, move));
   const entry: LaneEntry = { execution, number: lane.last + 1, ...(outdated && { outdated }) };
-  const entered = admit({ ...lane, ...policy, ...(move && !outdated ? newHead(lane, move) : {}), ...(move && { recent: remember(lane, move) }), last: entry.number, waiting: [...lane.waiting, entry] });
+  const entered = admit({
+    ...lane,
+    ...policy,
+    ...(move && !outdated ? newHead(lane, move) : {}),
+    ...(move && { recent: remember(lane, move) }),
+    last: entry.number,
+    waiting: [...lane.waiting, entry],
+  });
   return { lane: entered, number: entry.number, superseded: replacedBy(entered, entry, policy), ...(outdated && { outdated }) };
 }
 
@@ -85,7 +93,9 @@ export function headOf(lane: Lane | undefined): string | undefined {
  */
 export function whyOutdated(lane: Lane, move: HeadMove): string | undefined {
   if (!lane.head || move.after === lane.head) return undefined;
-  const sentence = isNone(lane.head) ? 'the branch had been deleted before this push was told' : `the branch had moved on to ${lane.head.slice(0, 12)} before this push was told`;
+  const sentence = isNone(lane.head)
+    ? 'the branch had been deleted before this push was told'
+    : `the branch had moved on to ${lane.head.slice(0, 12)} before this push was told`;
   const later_ms = move.pushedAt && lane.headPushedAt ? Date.parse(move.pushedAt) - Date.parse(lane.headPushedAt) : 0;
   // Every new branch begins at no commit, so that says nothing of when.
   if (move.before === lane.head && !(isNone(lane.head) && later_ms < 0)) return undefined;

@@ -2,16 +2,44 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { label as labelSchema, name as nameSchema } from '../objects/fields.ts';
 import { projectName } from '../objects/project.ts';
-import { branchRef, dnsLabel, environmentOf, executionName, isTag, laneName, productionBranch, pushName, releaseName, shortRef, siteName, sourceName, taskRunName } from './names.ts';
+import {
+  branchRef,
+  dnsLabel,
+  environmentOf,
+  executionName,
+  isTag,
+  laneName,
+  productionBranch,
+  pushName,
+  releaseName,
+  shortRef,
+  siteName,
+  sourceName,
+  taskRunName,
+} from './names.ts';
 
 const branch = fc.oneof(
   fc.string({ unit: 'grapheme', minLength: 1, maxLength: 80 }),
   fc.string({ unit: fc.constantFrom(...'aAbxn01-_/.'), minLength: 1, maxLength: 80 }),
-  fc.constantFrom('feature/x', 'feature-x', 'Feature-x', 'feature_x', 'feature.x', 'feature--x', '-feature-x', 'xn', 'xn--a', 'ünïcode', '機能', '😀', 'a'.repeat(63), 'a'.repeat(64), 'a'.repeat(200)),
+  fc.constantFrom(
+    'feature/x',
+    'feature-x',
+    'Feature-x',
+    'feature_x',
+    'feature.x',
+    'feature--x',
+    '-feature-x',
+    'xn',
+    'xn--a',
+    'ünïcode',
+    '機能',
+    '😀',
+    'a'.repeat(63),
+    'a'.repeat(64),
+    'a'.repeat(200),
+  ),
 );
-const project = fc
-  .string({ unit: fc.constantFrom(...'abz019-'), minLength: 1, maxLength: 40 })
-  .filter((text) => projectName.safeParse(text).success);
+const project = fc.string({ unit: fc.constantFrom(...'abz019-'), minLength: 1, maxLength: 40 }).filter((text) => projectName.safeParse(text).success);
 const isLabel = (text: string) => expect(labelSchema.safeParse(text).success, text).toBe(true);
 const isName = (text: string) => expect(nameSchema.safeParse(text).success, text).toBe(true);
 
@@ -112,8 +140,14 @@ describe('executions and what belongs to them', () => {
   });
 
   it.each([
-    [['a-b', 'c'], ['a', 'b-c']],
-    [['x'.repeat(40), 'y'.repeat(40)], ['x'.repeat(40), `${'y'.repeat(39)}z`]],
+    [
+      ['a-b', 'c'],
+      ['a', 'b-c'],
+    ],
+    [
+      ['x'.repeat(40), 'y'.repeat(40)],
+      ['x'.repeat(40), `${'y'.repeat(39)}z`],
+    ],
   ] as [[string, string], [string, string]][])('tell %j from %j', (a, b) => {
     expect(taskRunName('site-0123456789', ...a)).not.toBe(taskRunName('site-0123456789', ...b));
   });

@@ -10,7 +10,15 @@ type Request = EventData<'dev.tidemill.release.requested.v1'>;
 const NOW = '2026-11-03T10:00:00Z';
 const LANE = 'site.branch.main';
 const EMPTY: Status = { history: [] };
-const request = (of: Partial<Request> = {}): Request => ({ namespace: 'default', project: 'site', environment: 'production', action: 'deploy', trigger: 'webhook', lane: LANE, ...of });
+const request = (of: Partial<Request> = {}): Request => ({
+  namespace: 'default',
+  project: 'site',
+  environment: 'production',
+  action: 'deploy',
+  trigger: 'webhook',
+  lane: LANE,
+  ...of,
+});
 const byUser = (of: Partial<Request> = {}) => request({ trigger: 'user', by: 'ada', ...of });
 
 function artifact(version: string, changes: Partial<Obj<'Artifact'>['status'] & object> = {}, name = `site-${version}`): Obj<'Artifact'> {
@@ -18,7 +26,17 @@ function artifact(version: string, changes: Partial<Obj<'Artifact'>['status'] & 
     apiVersion: 'tidemill.dev/v1alpha1',
     kind: 'Artifact',
     metadata: { name, namespace: 'default', uid: 'u', resourceVersion: '1', generation: 1, creationTimestamp: NOW },
-    spec: { type: 'site', project: 'site', execution: 'e', source: 's', taskRun: 't', manifest: `sha256:${'a'.repeat(64)}`, archive: `sha256:${'b'.repeat(64)}`, files: 1, size: 1 },
+    spec: {
+      type: 'site',
+      project: 'site',
+      execution: 'e',
+      source: 's',
+      taskRun: 't',
+      manifest: `sha256:${'a'.repeat(64)}`,
+      archive: `sha256:${'b'.repeat(64)}`,
+      files: 1,
+      size: 1,
+    },
     status: { phase: 'Resolved', version, ...changes },
   };
 }

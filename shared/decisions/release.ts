@@ -17,7 +17,8 @@ export function decideDeploy(status: Status, request: Request, artifact: Obj<'Ar
     if (refused) return { refused };
   }
   const made = deploymentOf(artifact, request, now);
-  if (!made) return { refused: `${artifact.metadata.name} is no site that can be served: it is ${artifact.spec.type}, ${artifact.status?.phase ?? 'Unresolved'}` };
+  if (!made)
+    return { refused: `${artifact.metadata.name} is no site that can be served: it is ${artifact.spec.type}, ${artifact.status?.phase ?? 'Unresolved'}` };
   if (status.current?.artifact === made.artifact) return { same: status.current };
   return { status: moved(status, made), live: made };
 }

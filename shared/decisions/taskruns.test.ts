@@ -9,7 +9,13 @@ const status: StatusOf<'Execution'> = {
   phase: 'Queued',
   definition: [
     { name: 'build', steps: [{ name: 'site', taskSpec, params: [{ name: 'who', value: 'me' }], retries: 2, timeout: '5m' }] },
-    { name: 'check', steps: [{ name: 'links', taskSpec }, { name: 'size', taskSpec }] },
+    {
+      name: 'check',
+      steps: [
+        { name: 'links', taskSpec },
+        { name: 'size', taskSpec },
+      ],
+    },
   ],
 };
 const execution = { kind: 'Execution', metadata: { name: 'site-0123456789', namespace: 'default' }, spec: { project: 'site' }, status } as Obj<'Execution'>;

@@ -11,7 +11,12 @@ export const CHAIN = { id: 'tidemill.dev/chainid', trace: 'tidemill.dev/tracepar
 const DEFAULT_TIMEOUT = '1h';
 
 /** Throws when the execution has no such stage: its definition is frozen before anything starts. */
-export function stageTaskRuns(execution: Obj<'Execution'>, status: StatusOf<'Execution'>, index: number, chain: { chainid: string; traceparent?: string }): NewObj<'TaskRun'>[] {
+export function stageTaskRuns(
+  execution: Obj<'Execution'>,
+  status: StatusOf<'Execution'>,
+  index: number,
+  chain: { chainid: string; traceparent?: string },
+): NewObj<'TaskRun'>[] {
   const stage = status.definition?.[index];
   if (!stage) throw new Error(`Execution ${execution.metadata.name} has no stage ${index}`);
   return stage.steps.map((step) => taskRunOf(execution, stage.name, step, chain));

@@ -40,7 +40,9 @@ describe('versionName', () => {
   });
 
   it('sorts as the commits do, within one package version', () => {
-    const time = fc.date({ min: new Date('1970-01-01'), max: new Date('2999-12-31'), noInvalidDate: true }).map((date) => new Date(Math.floor(date.getTime() / 1000) * 1000));
+    const time = fc
+      .date({ min: new Date('1970-01-01'), max: new Date('2999-12-31'), noInvalidDate: true })
+      .map((date) => new Date(Math.floor(date.getTime() / 1000) * 1000));
     fc.assert(
       fc.property(time, time, (a, b) => {
         const [va, vb] = [a, b].map((date) => versionName({ ...source(), commitTime: date.toISOString() }, '1.0.0')) as [string, string];
@@ -51,13 +53,17 @@ describe('versionName', () => {
 
   it('is a name that any store takes, of any tag and any package version', () => {
     fc.assert(
-      fc.property(fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }), fc.option(fc.string({ unit: 'binary', maxLength: 200 }), { nil: undefined }), (name, version) => {
-        for (const made of [tag(name), versionName(source('refs/heads/x'), version), nthVersion(tag(name), 999)]) {
-          expect(made).toMatch(/^[A-Za-z0-9._+-]{1,128}$/);
-          expect(made).not.toMatch(/^\.*$/);
-          expect(made.toLowerCase()).not.toBe('archive');
-        }
-      }),
+      fc.property(
+        fc.string({ unit: 'binary', minLength: 1, maxLength: 200 }),
+        fc.option(fc.string({ unit: 'binary', maxLength: 200 }), { nil: undefined }),
+        (name, version) => {
+          for (const made of [tag(name), versionName(source('refs/heads/x'), version), nthVersion(tag(name), 999)]) {
+            expect(made).toMatch(/^[A-Za-z0-9._+-]{1,128}$/);
+            expect(made).not.toMatch(/^\.*$/);
+            expect(made.toLowerCase()).not.toBe('archive');
+          }
+        },
+      ),
     );
   });
 

@@ -60,9 +60,12 @@ describe('parseEvent refuses', () => {
     expect(why(without(attribute))).toContain(attribute);
   });
 
-  it.each(['specversion', 'id', 'source', 'type', 'subject', 'time', 'datacontenttype', 'chainid', 'traceparent'])('an empty, numeric, or absent-minded %s', (attribute) => {
-    for (const value of ['', 7, true, null, [], {}]) expect(why({ ...valid, [attribute]: value }), JSON.stringify(value)).toContain(attribute);
-  });
+  it.each(['specversion', 'id', 'source', 'type', 'subject', 'time', 'datacontenttype', 'chainid', 'traceparent'])(
+    'an empty, numeric, or absent-minded %s',
+    (attribute) => {
+      for (const value of ['', 7, true, null, [], {}]) expect(why({ ...valid, [attribute]: value }), JSON.stringify(value)).toContain(attribute);
+    },
+  );
 
   it.each(['0.3', '1.0.2', '1', '1.1', '9.9', 'v1.0', ' 1.0', 1])('specversion %j', (specversion) => {
     expect(why({ ...valid, specversion })).toMatch(/^Not a valid CloudEvent: specversion/);
@@ -89,7 +92,23 @@ describe('parseEvent refuses', () => {
     expect(why({ ...valid, time })).toMatch(/^Not a valid CloudEvent: time/);
   });
 
-  it.each(['a b', '<x>', '/a\\b', '/{x}', '/x|y', '/caf\u00e9', '/%zz', '/%4', 'http://[::1', 'http://exa mple/', 'http://host:port/', '/a\nb', '\u0000', '/"x"', '/^'])('the source %j, which is no URI reference', (source) => {
+  it.each([
+    'a b',
+    '<x>',
+    '/a\\b',
+    '/{x}',
+    '/x|y',
+    '/caf\u00e9',
+    '/%zz',
+    '/%4',
+    'http://[::1',
+    'http://exa mple/',
+    'http://host:port/',
+    '/a\nb',
+    '\u0000',
+    '/"x"',
+    '/^',
+  ])('the source %j, which is no URI reference', (source) => {
     expect(why({ ...valid, source })).toMatch(/^Not a valid CloudEvent: source/);
   });
 
@@ -97,9 +116,12 @@ describe('parseEvent refuses', () => {
     for (const value of ['a\u0000b', 'a\nb', 'a\u0085b', '\ud800', 'x'.repeat(513)]) expect(why({ ...valid, [attribute]: value })).toContain(attribute);
   });
 
-  it.each(['Chainid', 'CHAINID', 'myExtension', 'my_extension', 'my-extension', 'extension', 'dataschema', 'data_base64', 'knativehistory', 'a'.repeat(21)])('the attribute "%s", which is none of ours', (name) => {
-    expect(why({ ...valid, [name]: 'x' })).toContain(name);
-  });
+  it.each(['Chainid', 'CHAINID', 'myExtension', 'my_extension', 'my-extension', 'extension', 'dataschema', 'data_base64', 'knativehistory', 'a'.repeat(21)])(
+    'the attribute "%s", which is none of ours',
+    (name) => {
+      expect(why({ ...valid, [name]: 'x' })).toContain(name);
+    },
+  );
 
   it('data and data_base64 at once, and data_base64 alone', () => {
     expect(why({ ...valid, data_base64: 'e30=' })).toContain('data_base64');
@@ -110,7 +132,12 @@ describe('parseEvent refuses', () => {
     expect(why({ ...valid, datacontenttype })).toContain('datacontenttype');
   });
 
-  it.each(['0af7651916cd43dd8448eb211c80319c', '00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01', '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331', 'x'])('traceparent %j', (traceparent) => {
+  it.each([
+    '0af7651916cd43dd8448eb211c80319c',
+    '00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01',
+    '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331',
+    'x',
+  ])('traceparent %j', (traceparent) => {
     expect(why({ ...valid, traceparent })).toContain('traceparent');
   });
 
@@ -123,7 +150,9 @@ describe('parseEvent refuses', () => {
   });
 
   it('data that does not fit its type, with the field that is wrong', () => {
-    expect(why({ ...valid, data: { ...valid.data, artifact: 'Not A Name' } })).toMatch(/^Invalid data of dev\.tidemill\.artifact\.requested\.v1: artifact: must be lower-case/);
+    expect(why({ ...valid, data: { ...valid.data, artifact: 'Not A Name' } })).toMatch(
+      /^Invalid data of dev\.tidemill\.artifact\.requested\.v1: artifact: must be lower-case/,
+    );
     expect(why({ ...valid, data: '{"namespace":"default"}' })).toMatch(/^Invalid data of/);
   });
 

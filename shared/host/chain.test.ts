@@ -9,7 +9,13 @@ import { openWorld, type World } from '../../test/fakes/world.ts';
 
 const taskSpec = { steps: [{ image: 'busybox', script: 'true' }] };
 const STAGES: SpecOf<'Project'>['stages'] = [
-  { name: 'check', steps: [{ name: 'lint', taskSpec }, { name: 'unit', taskSpec }] },
+  {
+    name: 'check',
+    steps: [
+      { name: 'lint', taskSpec },
+      { name: 'unit', taskSpec },
+    ],
+  },
   { name: 'build', steps: [{ name: 'site', taskSpec }] },
 ];
 const HEADS = ['a', 'b', 'c'].map(sha);
@@ -71,7 +77,9 @@ async function nothingIsLeft(world: World): Promise<void> {
   expect(await world.runner.running()).toEqual([]);
   expect(world.dead).toEqual([]);
   for (const { status } of await world.all('Execution')) expect(['Succeeded', 'Failed', 'Cancelled']).toContain(status!.phase);
-  const told = world.events.filter((event) => event.type === 'dev.tidemill.execution.finished.v1').map((event) => (event.data as { execution: string }).execution);
+  const told = world.events
+    .filter((event) => event.type === 'dev.tidemill.execution.finished.v1')
+    .map((event) => (event.data as { execution: string }).execution);
   expect(told.toSorted()).toEqual((await world.all('Execution')).map((execution) => execution.metadata.name).toSorted());
 }
 
@@ -138,7 +146,10 @@ describe('a branch', () => {
       for (let steps = roll(6); steps > 0; steps--) {
         await world.drain({ pick: roll });
         const [name] = await world.runner.running();
-        if (name) world.publish([taskRunEnded(await world.runner.finish(name, { results: name.endsWith('-site') ? await leaveSite(world.storage, { 'index.html': 'x' }) : {} }))]);
+        if (name)
+          world.publish([
+            taskRunEnded(await world.runner.finish(name, { results: name.endsWith('-site') ? await leaveSite(world.storage, { 'index.html': 'x' }) : {} })),
+          ]);
       }
       world.publish([deletedEvent('x', { before: HEADS[0]!, pushedAt: minute(1) })]);
       await play(world, roll);

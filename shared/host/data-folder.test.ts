@@ -43,13 +43,17 @@ describe('the data folder', () => {
     expect(await modeOf(dataPaths(folder).server)).toBe(0o600);
   });
 
-  it.each(['', '{', '[]', '{"url":"http://127.0.0.1"}', '{"url":"file:///etc/passwd","pid":1,"startedAt":"2026-11-03T10:00:00Z"}', '{"url":"http://127.0.0.1","pid":-1,"startedAt":"2026-11-03T10:00:00Z"}'])(
-    'says what to do about a server.json of %j',
-    async (content) => {
-      await writeFile(dataPaths(folder).server, content);
-      await expect(readServerInfo(folder)).rejects.toThrow(/server\.json is not what tidemill writes there; stop the server, delete the file/);
-    },
-  );
+  it.each([
+    '',
+    '{',
+    '[]',
+    '{"url":"http://127.0.0.1"}',
+    '{"url":"file:///etc/passwd","pid":1,"startedAt":"2026-11-03T10:00:00Z"}',
+    '{"url":"http://127.0.0.1","pid":-1,"startedAt":"2026-11-03T10:00:00Z"}',
+  ])('says what to do about a server.json of %j', async (content) => {
+    await writeFile(dataPaths(folder).server, content);
+    await expect(readServerInfo(folder)).rejects.toThrow(/server\.json is not what tidemill writes there; stop the server, delete the file/);
+  });
 
   it('gives the token without its line end, or none', async () => {
     expect(await readToken(folder)).toBeUndefined();

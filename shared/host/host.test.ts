@@ -35,8 +35,15 @@ const finished = (execution = 'site-1') => ({ namespace: 'default', project: 'si
 const output = (execution?: string): Outcome<typeof EMITTED> => ({ outputs: [{ type: EMITTED, data: finished(execution) }] });
 
 /** Runs one function on the real host, broker and store; its outputs are collected. */
-function start(handle: AnyHandler, { of = entry, commit = store.commit, load }: { of?: Entry; commit?: Commit; load?: (name: string) => Promise<AnyHandler> } = {}): void {
-  const log = { info: () => {}, warn: (fields: object, message: string) => void failures.push({ fields, message }), error: (fields: object, message: string) => void failures.push({ fields, message }) };
+function start(
+  handle: AnyHandler,
+  { of = entry, commit = store.commit, load }: { of?: Entry; commit?: Commit; load?: (name: string) => Promise<AnyHandler> } = {},
+): void {
+  const log = {
+    info: () => {},
+    warn: (fields: object, message: string) => void failures.push({ fields, message }),
+    error: (fields: object, message: string) => void failures.push({ fields, message }),
+  };
   store.broker.subscribe({ name: 'collector', types: [EMITTED], concurrency: 1, maxAttempts: 1 }, async ({ event: one }) => {
     emitted.push(one);
     return { kind: 'done' };
@@ -49,7 +56,8 @@ async function until(what: () => boolean | Promise<boolean>): Promise<void> {
 }
 const publish = (...events: TidemillEvent[]) => store.broker.publish(events);
 const dead = () => store.broker.deadLetters();
-const makeCounter = () => store.objects.create<'Release'>({ kind: 'Release', metadata: REF, spec: { project: 'p', environment: 'e', host: 'h' }, status: { history: [] } });
+const makeCounter = () =>
+  store.objects.create<'Release'>({ kind: 'Release', metadata: REF, spec: { project: 'p', environment: 'e', host: 'h' }, status: { history: [] } });
 /** A Release whose history's length is the count. */
 const counted = (release: Obj<'Release'>): Obj<'Release'> => ({
   ...release,
@@ -72,7 +80,12 @@ describe('the host', () => {
 
   it('derives the outputs from their cause, and carries its chain on', async () => {
     const cause = { ...event(), traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
-    start(async () => ({ outputs: [{ type: EMITTED, subject: 'site-1', data: finished() }, { type: EMITTED, key: 'other', data: finished('site-2') }] }));
+    start(async () => ({
+      outputs: [
+        { type: EMITTED, subject: 'site-1', data: finished() },
+        { type: EMITTED, key: 'other', data: finished('site-2') },
+      ],
+    }));
     await publish(cause);
     await until(() => emitted.length === 2);
     expect(emitted.find((one) => one.subject)).toEqual({
@@ -182,8 +195,21 @@ describe('the host gives up', () => {
   });
 
   it.each([
-    ['emits what the graph does not allow it', { outputs: [{ type: NOT_ITS, data: {} }] }, /emitted dev\.tidemill\.artifact\.requested\.v1, which the graph does not allow it/],
-    ['emits two events that could not be told apart', { outputs: [{ type: EMITTED, data: finished() }, { type: EMITTED, data: finished() }] }, /two events of one type with one key/],
+    [
+      'emits what the graph does not allow it',
+      { outputs: [{ type: NOT_ITS, data: {} }] },
+      /emitted dev\.tidemill\.artifact\.requested\.v1, which the graph does not allow it/,
+    ],
+    [
+      'emits two events that could not be told apart',
+      {
+        outputs: [
+          { type: EMITTED, data: finished() },
+          { type: EMITTED, data: finished() },
+        ],
+      },
+      /two events of one type with one key/,
+    ],
   ])('after all attempts on a function that %s', async (_, outcome, why) => {
     start(async () => outcome as Outcome<typeof EMITTED>);
     await publish(event());

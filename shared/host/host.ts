@@ -71,7 +71,11 @@ async function run(callable: Callable, delivery: Delivery, options: HostOptions)
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       try {
         const outcome = await callable.handler(event, callable.deps);
-        await options.commit(delivery, { create: outcome.create ?? [], ...(outcome.status && { status: outcome.status }), events: eventsOf(callable, event, outcome, options.now()) });
+        await options.commit(delivery, {
+          create: outcome.create ?? [],
+          ...(outcome.status && { status: outcome.status }),
+          events: eventsOf(callable, event, outcome, options.now()),
+        });
         return { kind: 'done' };
       } catch (error) {
         if (!(error instanceof Conflict)) throw error;
@@ -85,7 +89,8 @@ async function run(callable: Callable, delivery: Delivery, options: HostOptions)
 
 function eventsOf({ name, entry }: Callable, cause: TidemillEvent, outcome: Outcome<EventType>, now: string): TidemillEvent[] {
   const events = (outcome.outputs ?? []).map((output) => outputEvent(name, entry, cause, output, now));
-  if (new Set(events.map((event) => event.id)).size < events.length) throw new Error(`${name} emitted two events of one type with one key: give each a key of its own`);
+  if (new Set(events.map((event) => event.id)).size < events.length)
+    throw new Error(`${name} emitted two events of one type with one key: give each a key of its own`);
   return events;
 }
 

@@ -13,11 +13,20 @@ beforeEach(() => {
 afterEach(() => store.close());
 
 const REF = { namespace: 'default', name: 'site' };
-const project = (name = 'site', labels: Record<string, string> = {}): NewObj<'Project'> => ({ kind: 'Project', metadata: { namespace: 'default', name, labels }, spec: { source: { url: '/r' } } });
+const project = (name = 'site', labels: Record<string, string> = {}): NewObj<'Project'> => ({
+  kind: 'Project',
+  metadata: { namespace: 'default', name, labels },
+  spec: { source: { url: '/r' } },
+});
 
 describe('modifyStatus', () => {
   it('loses nothing of what forty write at the same time', async () => {
-    await objects.create<'Lane'>({ kind: 'Lane', metadata: REF, spec: { project: 'p', ref: 'main' }, status: { mode: 'queue', slots: 1, last: 0, running: [], waiting: [], recent: [] } });
+    await objects.create<'Lane'>({
+      kind: 'Lane',
+      metadata: REF,
+      spec: { project: 'p', ref: 'main' },
+      status: { mode: 'queue', slots: 1, last: 0, running: [], waiting: [], recent: [] },
+    });
     await Promise.all(Array.from({ length: 40 }, () => modifyStatus(objects, 'Lane', REF, ({ status }) => ({ ...status!, last: status!.last + 1 }))));
     expect((await objects.get('Lane', REF))!.status!.last).toBe(40);
   });

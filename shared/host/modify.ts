@@ -38,7 +38,11 @@ export async function ensure<K extends Kind>(objects: Objects, object: NewObj<K>
 }
 
 /** Every object of a list, page by page. */
-export async function* eachObject<K extends Kind>(objects: Objects, kind: K, options: { namespace?: string; labels: Record<string, string> }): AsyncGenerator<Obj<K>> {
+export async function* eachObject<K extends Kind>(
+  objects: Objects,
+  kind: K,
+  options: { namespace?: string; labels: Record<string, string> },
+): AsyncGenerator<Obj<K>> {
   let page = await objects.list(kind, options);
   yield* page.items;
   while (page.continue) {

@@ -114,6 +114,11 @@ function requested(namespace: string, project: string, execution: string): Opene
 }
 
 function supersede(namespace: string, project: string, entry: LaneEntry, by: number): Opened['outputs'][number] {
-  const data: EventData<'dev.tidemill.execution.cancel-requested.v1'> = { namespace, project, execution: entry.execution, reason: `superseded by execution number ${by}` };
+  const data: EventData<'dev.tidemill.execution.cancel-requested.v1'> = {
+    namespace,
+    project,
+    execution: entry.execution,
+    reason: `superseded by execution number ${by}`,
+  };
   return { type: 'dev.tidemill.execution.cancel-requested.v1', subject: entry.execution, data };
 }

@@ -9,7 +9,13 @@ type Status = StatusOf<'Execution'>;
 type Chain = { chainid: string; traceparent?: string };
 
 /** The status after every TaskRun of the stage was started. Starting again what was started is success. */
-export async function startStage(execution: Obj<'Execution'>, status: Status, index: number, deps: { runner: Runner; now: () => string }, chain: Chain): Promise<Status> {
+export async function startStage(
+  execution: Obj<'Execution'>,
+  status: Status,
+  index: number,
+  deps: { runner: Runner; now: () => string },
+  chain: Chain,
+): Promise<Status> {
   const taskRuns = stageTaskRuns(execution, status, index, chain);
   try {
     for (const taskRun of taskRuns) await deps.runner.start(taskRun);

@@ -38,7 +38,14 @@ export const artifactStatus = z.object({
   /** Cannot change once resolved: sha1:<sha> or sha256:<sha> of a commit, sha256:<digest> of a manifest. */
   digest: text(160).optional(),
   git: z
-    .object({ sha: gitSha, tree: gitSha, ref: gitRef.optional(), commitTime: timestamp, subject: z.string().max(512).optional(), author: z.string().max(256).optional() })
+    .object({
+      sha: gitSha,
+      tree: gitSha,
+      ref: gitRef.optional(),
+      commitTime: timestamp,
+      subject: z.string().max(512).optional(),
+      author: z.string().max(256).optional(),
+    })
     .optional(),
   /** Version that the files stand under in Storage: <project>/<version>/. */
   version: text(128).optional(),

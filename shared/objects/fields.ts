@@ -22,11 +22,7 @@ export const namespace = label;
 export const gitSha = z.string().regex(/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/, 'must be a full SHA of 40 or 64 hexadecimal digits');
 
 /** A branch, tag, full ref name or SHA, with what git-check-ref-format(1) forbids refused. */
-export const gitRef = z
-  .string()
-  .min(1)
-  .max(512)
-  .refine(isGitRef, 'is not a valid ref name (git-check-ref-format)');
+export const gitRef = z.string().min(1).max(512).refine(isGitRef, 'is not a valid ref name (git-check-ref-format)');
 
 function isGitRef(ref: string): boolean {
   if (/[\p{Cc} ~^:?*[\\]/u.test(ref)) return false;
@@ -52,7 +48,10 @@ export const url = z
 export const reason = text(4096);
 
 /** Kubernetes quantity of time as Tekton takes it, such as 1h30m or 90s. */
-export const duration = z.string().max(32).regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, 'must be a duration such as 90s, 10m or 1h30m');
+export const duration = z
+  .string()
+  .max(32)
+  .regex(/^(?:\d+(?:\.\d+)?(?:ms|s|m|h))+$/, 'must be a duration such as 90s, 10m or 1h30m');
 
 /** A path inside a repository or an output: relative, with no step upwards. */
 export const relativePath = z

@@ -8,7 +8,10 @@ export const step = z.strictObject({
   name: label.max(40),
   /** The Tekton Task that does the work. Its workspace `source` holds the commit's files. */
   taskSpec,
-  params: z.array(z.strictObject({ name: text(128), value: paramValue })).max(100).optional(),
+  params: z
+    .array(z.strictObject({ name: text(128), value: paramValue }))
+    .max(100)
+    .optional(),
   timeout: duration.optional(),
   /** So often a failed TaskRun is tried again. */
   retries: z.int().min(0).max(10).optional(),

@@ -19,9 +19,7 @@ export const pushStatus = z.object({
   /** Everyone who told of this push: event ids with their teller. The first made it. */
   told: z.array(z.object({ event: text(256), teller: z.enum(['webhook', 'poll']), at: timestamp, body: digest.optional() })).max(32),
   /** One for each project that it concerns. */
-  results: z
-    .array(z.object({ namespace, project: name, execution: name.optional(), skipped: reason.optional() }))
-    .max(1000),
+  results: z.array(z.object({ namespace, project: name, execution: name.optional(), skipped: reason.optional() })).max(1000),
   /** Why it concerned no project at all. */
   skipped: reason.optional(),
 });

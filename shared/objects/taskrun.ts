@@ -13,24 +13,45 @@ const tektonStep = z.looseObject({
   script: z.string().max(262_144).optional(),
   command: z.array(z.string()).max(1000).optional(),
   args: z.array(z.string()).max(1000).optional(),
-  env: z.array(z.looseObject({ name: text(256) })).max(1000).optional(),
+  env: z
+    .array(z.looseObject({ name: text(256) }))
+    .max(1000)
+    .optional(),
   workingDir: z.string().max(4096).optional(),
 });
 
 /** spec of a Task, loose: what tidemill does not know is Tekton's to accept or refuse. */
 export const taskSpec = z.looseObject({
-  params: z.array(z.looseObject({ name: text(128) })).max(200).optional(),
+  params: z
+    .array(z.looseObject({ name: text(128) }))
+    .max(200)
+    .optional(),
   steps: z.array(tektonStep).min(1).max(100),
-  results: z.array(z.looseObject({ name: text(128) })).max(200).optional(),
-  workspaces: z.array(z.looseObject({ name: text(128) })).max(50).optional(),
-  volumes: z.array(z.looseObject({ name: text(128) })).max(50).optional(),
+  results: z
+    .array(z.looseObject({ name: text(128) }))
+    .max(200)
+    .optional(),
+  workspaces: z
+    .array(z.looseObject({ name: text(128) }))
+    .max(50)
+    .optional(),
+  volumes: z
+    .array(z.looseObject({ name: text(128) }))
+    .max(50)
+    .optional(),
 });
 
 export const taskRunSpec = z.looseObject({
   taskSpec: taskSpec.optional(),
   taskRef: z.looseObject({ name: text(253).optional() }).optional(),
-  params: z.array(z.looseObject({ name: text(128), value: paramValue })).max(500).optional(),
-  workspaces: z.array(z.looseObject({ name: text(128) })).max(50).optional(),
+  params: z
+    .array(z.looseObject({ name: text(128), value: paramValue }))
+    .max(500)
+    .optional(),
+  workspaces: z
+    .array(z.looseObject({ name: text(128) }))
+    .max(50)
+    .optional(),
   timeout: z.string().max(32).optional(),
   retries: z.int().min(0).max(100).optional(),
   /** "TaskRunCancelled" asks for its end. */
@@ -45,9 +66,7 @@ const stepState = z.looseObject({
   terminationReason: z.string().max(128).optional(),
   running: z.looseObject({ startedAt: timestamp.optional() }).optional(),
   waiting: z.looseObject({ reason: z.string().optional() }).optional(),
-  terminated: z
-    .looseObject({ exitCode: z.int(), reason: z.string().optional(), startedAt: timestamp.optional(), finishedAt: timestamp.optional() })
-    .optional(),
+  terminated: z.looseObject({ exitCode: z.int(), reason: z.string().optional(), startedAt: timestamp.optional(), finishedAt: timestamp.optional() }).optional(),
 });
 
 const taskRunResult = z.looseObject({ name: text(128), type: z.string().max(16).optional(), value: paramValue });

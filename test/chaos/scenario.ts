@@ -29,7 +29,11 @@ const TOLD = { 'execution.started': 1, 'execution.finished': 1, 'artifact.resolv
 
 export async function createScenario(): Promise<Scenario> {
   const data = mkdtempSync(join(tmpdir(), 'tidemill-chaos-'));
-  const repository = createRepository({ 'package.json': '{"name":"shop","version":"1.0.0","scripts":{"build":"sh build.sh"}}', 'build.sh': 'mkdir dist; sleep 0.05; cp index.html dist/\n', 'index.html': 'start' });
+  const repository = createRepository({
+    'package.json': '{"name":"shop","version":"1.0.0","scripts":{"build":"sh build.sh"}}',
+    'build.sh': 'mkdir dist; sleep 0.05; cp index.html dist/\n',
+    'index.html': 'start',
+  });
   const hook = await startHookReceiver();
   process.env.TIDEMILL_HOOKS_ALLOW = '127.0.0.1/32';
   let count = 0;

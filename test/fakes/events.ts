@@ -51,7 +51,8 @@ const refChange = ({ before = NONE, branch = 'main', pushedAt, repository = REPO
 
 export const pushEvent = (told: Told = {}) => eventOf('dev.tidemill.git.push.v1', { ...refChange(told), after: told.after ?? sha('a') }, told.id);
 
-export const tagEvent = (tag: string, told: Told = {}) => eventOf('dev.tidemill.git.tag.v1', { ...refChange(told, `refs/tags/${tag}`), after: told.after ?? sha('a') }, told.id);
+export const tagEvent = (tag: string, told: Told = {}) =>
+  eventOf('dev.tidemill.git.tag.v1', { ...refChange(told, `refs/tags/${tag}`), after: told.after ?? sha('a') }, told.id);
 
 export const deletedEvent = (branch: string, told: Told = {}) =>
   eventOf('dev.tidemill.git.branch-deleted.v1', refChange({ ...told, before: told.before ?? sha('a'), branch }), told.id);

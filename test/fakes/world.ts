@@ -75,7 +75,8 @@ export function openWorld() {
     return { settled, emitted: events.slice(before) };
   };
 
-  const consumers = (type: EventType) => (Object.keys(functions) as FunctionName[]).filter((name) => (functions[name].consumes as readonly EventType[]).includes(type));
+  const consumers = (type: EventType) =>
+    (Object.keys(functions) as FunctionName[]).filter((name) => (functions[name].consumes as readonly EventType[]).includes(type));
 
   let delivered = 0;
   const waiting: Waiting[] = [];
@@ -92,7 +93,9 @@ export function openWorld() {
     for (let n = 0; waiting.length > 0; n++) {
       if (n > MAX_DELIVERIES) throw new Error(`Nothing comes to an end: ${waiting.map(({ to, event }) => `${to} ${event.type}`).join(', ')}`);
       const [one] = waiting.splice(pick(waiting.length), 1) as [Waiting];
-      const { settled } = await run(one.to, one.event, one.attempt).catch((error: unknown) => ({ settled: { kind: 'retry', after_ms: 0, reason: String(error) } as Settlement }));
+      const { settled } = await run(one.to, one.event, one.attempt).catch((error: unknown) => ({
+        settled: { kind: 'retry', after_ms: 0, reason: String(error) } as Settlement,
+      }));
       if (settled.kind === 'retry') {
         const attempt = one.attempt + (settled.waiting ? 0 : 1);
         const most = (functions[one.to] as Entry).maxAttempts ?? 10;

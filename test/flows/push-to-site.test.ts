@@ -30,7 +30,9 @@ async function executions(machine: Machine): Promise<ExecutionView[]> {
 }
 
 async function finished(machine: Machine, sha: string): Promise<ExecutionView> {
-  return until(`execution of ${sha}`, async () => (await executions(machine)).find((e) => e.sha === sha && ['Succeeded', 'Failed', 'Cancelled'].includes(e.phase)));
+  return until(`execution of ${sha}`, async () =>
+    (await executions(machine)).find((e) => e.sha === sha && ['Succeeded', 'Failed', 'Cancelled'].includes(e.phase)),
+  );
 }
 
 async function shows(machine: Machine, text: string, host = 'shop'): Promise<void> {
@@ -210,7 +212,8 @@ function slow(title: string): Files {
   return {
     ...frontEnd(`<h1>${title}</h1>`),
     wait: '400',
-    'build.mjs': "import { cpSync, readFileSync } from 'node:fs'; setTimeout(() => cpSync('src', 'dist', { recursive: true }), Number(readFileSync('wait')));\n",
+    'build.mjs':
+      "import { cpSync, readFileSync } from 'node:fs'; setTimeout(() => cpSync('src', 'dist', { recursive: true }), Number(readFileSync('wait')));\n",
   };
 }
 

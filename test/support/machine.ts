@@ -55,12 +55,15 @@ export async function startMachine(options: Partial<ServerOptions> = {}): Promis
 /** One HTTP exchange with 127.0.0.1; the Host header may be any. */
 export function send(port: number, method: string, path: string, headers: Record<string, string>, body?: Buffer): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request({ host: '127.0.0.1', port, method, path, headers: { ...headers, ...(body && { 'content-length': body.length }) }, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }));
-      response.on('error', reject);
-    });
+    const call = request(
+      { host: '127.0.0.1', port, method, path, headers: { ...headers, ...(body && { 'content-length': body.length }) }, agent: false },
+      (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, text: Buffer.concat(chunks).toString() }));
+        response.on('error', reject);
+      },
+    );
     call.on('error', reject);
     call.end(body);
   });

@@ -65,7 +65,10 @@ describe('recognise', () => {
   });
 
   it('makes one push of one move, by whomever and however often it is told', () => {
-    const tell = fc.oneof(fc.nat({ max: 5 }).map((n) => webhook(`w${n}`)), fc.nat({ max: 5 }).map((n) => poll(`p${n}`)));
+    const tell = fc.oneof(
+      fc.nat({ max: 5 }).map((n) => webhook(`w${n}`)),
+      fc.nat({ max: 5 }).map((n) => poll(`p${n}`)),
+    );
     fc.assert(
       fc.property(fc.array(tell, { minLength: 1, maxLength: 40 }), fc.nat({ max: 40 }), (tells, answeredAt) => {
         let status = toldBy(tells[0]!);
