@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Stage } from '../../objects/pipeline.ts';
 import type { SpecOf } from '../../objects/kinds.ts';
 import type { TaskSpec } from '../../objects/taskrun.ts';
+import { NODE_IMAGE } from '../../runner/builtin.ts';
 import { hasLock, type PackageManager, packageManager } from './install.ts';
 import { outputResults, outputStep, SOURCE_PATH, type Source, sourceStep } from './steps.ts';
 
@@ -23,8 +24,6 @@ export interface BuildFiles {
   /** "packageManager" may stand in the root's package.json instead. */
   rootPackageJson?: string;
 }
-
-/** What Node images and their tools are called; a runner without images uses the machine's own. */
 
 const packageJson = z.looseObject({ scripts: z.record(z.string(), z.unknown()).optional(), packageManager: z.string().optional() });
 

@@ -3,7 +3,9 @@ import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { NODE_IMAGE, STEP_IMAGE } from '../builtin.ts';
 import { bubblewrap, programFolders } from './bubblewrap.ts';
+import { createIsolations } from './choose.ts';
 import { containers, runArguments } from './container.ts';
 import { detectIsolation } from './detect.ts';
 import type { Contained } from './isolation.ts';
@@ -149,5 +151,22 @@ describe('which one', () => {
       /docker does not work: Cannot connect.*unset TIDEMILL_ISOLATION/s,
     );
     await expect(detectIsolation({ PATH: folder, TIDEMILL_ISOLATION: 'chroot' })).rejects.toThrow('must be one of podman, docker, bubblewrap, none');
+  });
+});
+
+describe('for one Task', () => {
+  test('images of tidemill itself need no container engine, others do, and what is asked for holds for all', async () => {
+    await program('docker', 'exit 0');
+    await program('bwrap', 'exit 0');
+    const own = { steps: [{ image: NODE_IMAGE }, { image: STEP_IMAGE }] };
+    const foreign = { steps: [{ image: STEP_IMAGE }, { image: 'docker.io/library/golang:1' }] };
+    const isolations = createIsolations({ PATH: folder });
+    expect((await isolations.of(own)).kind).toBe('bubblewrap');
+    expect((await isolations.of(foreign)).kind).toBe('docker');
+    expect((await createIsolations({ PATH: folder, TIDEMILL_ISOLATION: 'docker' }).of(own)).kind).toBe('docker');
+  });
+
+  test('where containers are asked for, the public image of Node stands for the own one', () => {
+    expect(runArguments({ ...contained, image: NODE_IMAGE })).toContain('docker.io/library/node:24');
   });
 });
