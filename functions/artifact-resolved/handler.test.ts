@@ -119,7 +119,10 @@ describe('a resolved commit', () => {
     const { list } = world.git;
     world.git.list = async (...asked) => {
       world.git.list = list;
-      await world.run('execution-cancel', eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution: name, reason: 'enough' }));
+      await world.run(
+        'execution-cancel',
+        eventOf('dev.tidemill.execution.cancel-requested.v1', { namespace: 'default', project: 'site', execution: name, reason: 'enough' }),
+      );
       return list(...asked);
     };
     expect(world.types((await run(event)).emitted)).toEqual(['execution.finished']);

@@ -10,7 +10,9 @@ export const buildSpec = z.strictObject({
   install: z.string().max(4096).optional().describe('Shell command that installs what the build needs; the empty string for none.'),
   build: z.string().max(4096).optional().describe('Shell command that builds; the empty string for none.'),
   output: relativePath.optional().describe('Folder, below `directory`, that the build leaves the site in.'),
-  image: text(1024).optional().describe("Image that install and build run in, where the runner uses images. Default: Node as this machine, or tidemill's own image, has it."),
+  image: text(1024)
+    .optional()
+    .describe("Image that install and build run in, where the runner uses images. Default: Node as this machine, or tidemill's own image, has it."),
   env: z
     .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(32_768))
     .optional()
