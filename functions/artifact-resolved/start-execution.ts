@@ -30,7 +30,7 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
   // Written before the lane is looked at: whoever writes last, this or the lane, sees the other (execution-admitted).
   const queued = await modifyStatus(deps.objects, 'Execution', { namespace, name }, ({ status }) =>
-    planned && status?.phase === 'Pending' ? defined(withCommit(status, source), planned.stages, planned.definedBy) : undefined,
+    planned && status?.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined,
   );
   const lane = await deps.objects.get('Lane', { namespace, name: execution.spec.lane });
   if (queued.status?.phase !== 'Queued' || !isAdmitted(lane?.status, name)) return {};
@@ -39,8 +39,10 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
 
 async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git, attempt, lastAttempt }: Deps<Entry>) {
   const earlier = execution.spec.rerunOf && (await objects.get('Execution', { namespace: execution.metadata.namespace, name: execution.spec.rerunOf }));
-  if (earlier && earlier.status?.definition)
-    return { stages: earlier.status.definition, definedBy: `the definition of ${earlier.metadata.name}, which this runs again` };
+  if (earlier && earlier.status?.definition) {
+    const { definition, site } = earlier.status;
+    return { stages: definition, definedBy: `the definition of ${earlier.metadata.name}, which this runs again`, site };
+  }
   const sha = status.sha;
   if (!sha) throw new Error(`The source of execution ${execution.metadata.name} was told to be resolved, but has no commit`);
   const { url, credential } = project.spec.source;

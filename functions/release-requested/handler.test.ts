@@ -9,7 +9,7 @@ type Data = EventData<'dev.tidemill.release.requested.v1'>;
 let world: World;
 beforeEach(async () => {
   world = openWorld();
-  await world.project('site', { site: { fallback: 'spa' } });
+  await world.project('site');
   for (const version of ['v1', 'v2', 'v3']) await artifact(version);
 });
 afterEach(() => world.close());
@@ -19,7 +19,18 @@ const artifact = (version: string) =>
   world.objects.create<'Artifact'>({
     kind: 'Artifact',
     metadata: { name: `site-${version}`, namespace: 'default', labels: { [LABEL.project]: 'site', [LABEL.version]: labelHash('site', version) } },
-    spec: { type: 'site', project: 'site', execution: 'e', source: 's', taskRun: 't', manifest: DIGEST, archive: DIGEST, files: 1, size: 1 },
+    spec: {
+      type: 'site',
+      project: 'site',
+      execution: 'e',
+      source: 's',
+      taskRun: 't',
+      manifest: DIGEST,
+      archive: DIGEST,
+      files: 1,
+      size: 1,
+      site: { fallback: 'spa' },
+    },
     status: { phase: 'Resolved', version, digest: DIGEST },
   });
 let ids = 0;
@@ -41,7 +52,7 @@ describe('release-requested', () => {
     expect(await release()).toMatchObject({
       metadata: { name: 'site', labels: { [LABEL.project]: 'site', [LABEL.environment]: 'production', [LABEL.host]: 'site' } },
       spec: { project: 'site', environment: 'production', host: 'site' },
-      status: { current: { version: 'v1', artifact: 'site-v1', manifest: DIGEST, by: 'ada' }, history: [], site: { fallback: 'spa' } },
+      status: { current: { version: 'v1', artifact: 'site-v1', manifest: DIGEST, by: 'ada', site: { fallback: 'spa' } }, history: [] },
     });
     expect(emitted).toMatchObject([
       { type: 'dev.tidemill.release.deployed.v1', subject: 'site', data: { release: 'site', version: 'v1', digest: DIGEST, environment: 'production' } },

@@ -32,8 +32,7 @@ export const handle: Handler<Entry> = async (event, deps) => {
   const decision = action === 'rollback' ? decideRollback(release.status!, event.data, now) : await deploy(event, release, project, deps);
   if ('refused' in decision) return refused(event, release, decision.refused, now);
   if ('same' in decision) return { outputs: [moved(event, release, decision.same)] };
-  const status = { ...decision.status, ...(project.spec.site && { site: project.spec.site }) };
-  return { status: { ...release, status }, outputs: [moved(event, release, decision.live)] };
+  return { status: { ...release, status: decision.status }, outputs: [moved(event, release, decision.live)] };
 };
 
 async function releaseOf(event: Event, { objects }: Deps<Entry>): Promise<Obj<'Release'>> {

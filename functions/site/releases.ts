@@ -141,7 +141,7 @@ export function createReleases({ objects, namespace, log }: { objects: Objects; 
 }
 
 function liveOf({ spec, status }: Obj<'Release'>): Live {
-  const keep = status?.site?.keepVersions ?? DEFAULT_KEEP;
+  const keep = status?.current?.site?.keepVersions ?? DEFAULT_KEEP;
   const current = status?.current && versionOf(status.current);
   const kept = new Map<string, Version>();
   for (const earlier of status?.history ?? []) {
@@ -152,8 +152,8 @@ function liveOf({ spec, status }: Obj<'Release'>): Live {
     project: spec.project,
     current,
     kept: [...kept.values()],
-    spa: status?.site?.fallback === 'spa',
-    cleanUrls: status?.site?.cleanUrls ?? true,
+    spa: status?.current?.site?.fallback === 'spa',
+    cleanUrls: status?.current?.site?.cleanUrls ?? true,
   };
 }
 

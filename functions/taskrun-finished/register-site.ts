@@ -55,6 +55,7 @@ export async function registerSite(
         archive: left.archive,
         files: left.files,
         size: left.size,
+        ...(execution.status?.site && { site: execution.status.site }),
       },
       status: {
         phase: 'Resolved',

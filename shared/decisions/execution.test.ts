@@ -11,7 +11,7 @@ const stagesOf = (sizes: number[]): Stage[] =>
   sizes.map((size, s) => ({ name: `stage${s}`, steps: Array.from({ length: size }, (_, n) => ({ name: `step${n}`, taskSpec })) }));
 const runs = (stage: number, size: number) => Array.from({ length: size }, (_, n) => `run-${stage}-${n}`);
 const minute = (n: number) => new Date(Date.UTC(2026, 10, 3, 10, n)).toISOString();
-const fresh = (sizes: number[]) => defined({ phase: 'Pending' }, stagesOf(sizes), 'a test');
+const fresh = (sizes: number[]) => defined({ phase: 'Pending' }, { stages: stagesOf(sizes), definedBy: 'a test' });
 
 const sizes = fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1, maxLength: 4 });
 const outcome = fc.constantFrom<StepEnd['phase']>('Succeeded', 'Succeeded', 'Succeeded', 'Failed', 'Cancelled');

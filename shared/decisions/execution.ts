@@ -13,13 +13,21 @@ export function isTerminal(status: Status | undefined): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed' || status?.phase === 'Cancelled';
 }
 
+export interface Definition {
+  stages: Stage[];
+  /** Where it came from, for people. */
+  definedBy: string;
+  site?: Status['site'];
+}
+
 /** The definition is known and frozen: all its steps wait. */
-export function defined(status: Status, stages: Stage[], definedBy: string): Status {
+export function defined(status: Status, { stages, definedBy, site }: Definition): Status {
   return {
     ...status,
     phase: 'Queued',
     definition: stages,
     definedBy,
+    ...(site && { site }),
     stages: stages.map((stage) => ({ name: stage.name, phase: 'Waiting', steps: stage.steps.map((step) => ({ name: step.name, phase: 'Waiting' })) })),
   };
 }

@@ -65,6 +65,7 @@ function deploymentOf(artifact: Obj<'Artifact'>, request: Request, now: string):
     artifact: artifact.metadata.name,
     version: artifact.status.version,
     manifest: artifact.spec.manifest,
+    ...(artifact.spec.site && { site: artifact.spec.site }),
     at: now,
     trigger: request.trigger,
     ...(request.number !== undefined && { number: request.number }),

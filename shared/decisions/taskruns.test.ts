@@ -31,7 +31,7 @@ describe('stageTaskRuns', () => {
         name: 'site-0123456789-build-site',
         namespace: 'default',
         labels: { [LABEL.project]: 'site', [LABEL.execution]: 'site-0123456789', [LABEL.stage]: 'build', [LABEL.step]: 'site' },
-        annotations: { [CHAIN.id]: 'c1', [CHAIN.trace]: chain.traceparent },
+        annotations: { 'tidemill.dev/cache': 'site', [CHAIN.id]: 'c1', [CHAIN.trace]: chain.traceparent },
       },
       spec: { taskSpec, params: [{ name: 'who', value: 'me' }], workspaces: [{ name: 'source', emptyDir: {} }], timeout: '5m', retries: 2 },
     });

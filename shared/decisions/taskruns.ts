@@ -2,6 +2,7 @@
 import type { NewObj, Obj, StatusOf } from '../objects/kinds.ts';
 import type { Step } from '../objects/pipeline.ts';
 import { LABEL } from '../objects/meta.ts';
+import { CACHE_ANNOTATION } from '../objects/taskrun.ts';
 import { taskRunName } from './names.ts';
 
 /** Annotations that carry a chain through a TaskRun. */
@@ -42,7 +43,8 @@ function taskRunOf(execution: Obj<'Execution'>, stage: string, step: Step, chain
       name: taskRunName(name, stage, step.name),
       namespace,
       labels: { [LABEL.project]: execution.spec.project, [LABEL.execution]: name, [LABEL.stage]: stage, [LABEL.step]: step.name },
-      annotations: { [CHAIN.id]: chain.chainid, ...(chain.traceparent && { [CHAIN.trace]: chain.traceparent }) },
+      // Downloads of a project are its own: what one build brought in, no other project's build finds.
+      annotations: { [CACHE_ANNOTATION]: execution.spec.project, [CHAIN.id]: chain.chainid, ...(chain.traceparent && { [CHAIN.trace]: chain.traceparent }) },
     },
     spec: {
       taskSpec: step.taskSpec,

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { digest, gitRef, gitSha, name, reason, text, timestamp, url } from './fields.ts';
 import { conditions } from './meta.ts';
+import { siteSpec } from './project.ts';
 
 export const artifactSpec = z.discriminatedUnion('type', [
   z.strictObject({
@@ -27,6 +28,8 @@ export const artifactSpec = z.discriminatedUnion('type', [
     files: z.int().nonnegative(),
     /** Bytes, all files together. */
     size: z.int().nonnegative(),
+    /** How its files are served. */
+    site: siteSpec.optional(),
   }),
 ]);
 

@@ -4,6 +4,7 @@ import { trigger } from '../events/types.ts';
 import { gitRef, gitSha, name, reason, text, timestamp } from './fields.ts';
 import { conditions } from './meta.ts';
 import { stages } from './pipeline.ts';
+import { siteSpec } from './project.ts';
 
 export const executionPhase = z.enum(['Pending', 'Queued', 'Running', 'Succeeded', 'Failed', 'Cancelled']);
 export const stepPhase = z.enum(['Waiting', 'Running', 'Succeeded', 'Failed', 'Skipped', 'Cancelled']);
@@ -60,6 +61,8 @@ export const executionStatus = z.object({
   definition: stages.optional(),
   /** Where the definition came from, and what that means. */
   definedBy: text(512).optional(),
+  /** How what comes of it is to be served. */
+  site: siteSpec.optional(),
   stages: z.array(stageStatus).max(50).optional(),
   /** The site that came of it. */
   artifact: name.optional(),

@@ -19,6 +19,8 @@ const deployment = z.object({
   artifact: name,
   version: text(128),
   manifest: digest,
+  /** How its files are served, as the project and the repository said when it was built. */
+  site: siteSpec.optional(),
   /** Lane number of the execution that built it, and the lane that it counts in. */
   number: z.int().positive().optional(),
   lane: name.optional(),
@@ -35,8 +37,6 @@ export const releaseStatus = z.object({
   current: deployment.optional(),
   /** What was live before, newest first, at most 100. */
   history: z.array(deployment).max(100),
-  /** How the files are served, as the project said when it was deployed. */
-  site: siteSpec.optional(),
   /** Its branch was deleted when its lane had come to this number. */
   retired: z.object({ lane: name, number: z.int().positive() }).optional(),
   /** Why the last request was refused. */

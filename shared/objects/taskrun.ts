@@ -5,6 +5,9 @@ import { text, timestamp } from './fields.ts';
 
 export const TEKTON_API_VERSION = 'tekton.dev/v1';
 
+/** A TaskRun whose downloads may be kept from one time to the next names the cache that it shares. */
+export const CACHE_ANNOTATION = 'tidemill.dev/cache';
+
 export const paramValue = z.union([z.string().max(65_536), z.array(z.string().max(65_536)).max(1000), z.record(z.string().max(256), z.string().max(65_536))]);
 
 const tektonStep = z.looseObject({

@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Obj } from '../objects/kinds.ts';
-import { type TaskRunStatus, isDone, succeeded } from '../objects/taskrun.ts';
+import { CACHE_ANNOTATION, type TaskRunStatus, isDone, succeeded } from '../objects/taskrun.ts';
 import type { Ref } from '../ports/objects.ts';
 import { InvalidTaskRun } from '../ports/runner.ts';
 import { MissingSecret, type Secrets } from '../ports/secrets.ts';
@@ -20,9 +20,6 @@ import type { LogStore, LogWriter } from './logs/logs.ts';
 import { MARKER, type ProcessBook, endMarked } from './orphans.ts';
 import { createStatusWriter, removeActiveLabel, writeStatus } from './status-writer.ts';
 import { taskOf } from './task/task-of.ts';
-
-/** A run whose packages may be kept from one time to the next names the cache that it shares. */
-export const CACHE_ANNOTATION = 'tidemill.dev/cache';
 
 /** Folders below HOME that package managers keep their downloads in. */
 const CACHES = ['.npm', '.cache', '.local/share/pnpm'];

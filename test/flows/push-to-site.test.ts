@@ -92,6 +92,18 @@ describe('a push becomes a released site', () => {
     expect((await machine.page('shop', '/style.css')).headers['content-type']).toContain('text/css');
   });
 
+  test('.tidemill.yaml says how the site is served, and a rollback serves as the earlier commit said', async () => {
+    const { machine, repository } = await setup({ 'index.html': '<h1>App</h1>', '.tidemill.yaml': 'site: { fallback: spa }\n' });
+    await shows(machine, 'App');
+    expect(await machine.page('shop', '/any/where', { accept: 'text/html' })).toMatchObject({ status: 200, text: '<h1>App</h1>' });
+    repository.commit({ 'index.html': '<h1>Pages</h1>', '.tidemill.yaml': 'site: { fallback: "404" }\n' });
+    await shows(machine, 'Pages');
+    expect((await machine.page('shop', '/any/where', { accept: 'text/html' })).status).toBe(404);
+    await machine.api('POST', '/projects/shop/rollback', {});
+    await shows(machine, 'App');
+    expect((await machine.page('shop', '/any/where', { accept: 'text/html' })).status).toBe(200);
+  });
+
   test('a repository with neither says what to do', async () => {
     const { machine, repository } = await setup({ 'notes.txt': 'nothing to build' });
     const execution = await finished(machine, repository.git('rev-parse', 'HEAD'));

@@ -5,14 +5,14 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSite } from '../../functions/site/site.ts';
-import type { Obj } from '../../shared/objects/kinds.ts';
 import type { Digest, Storage } from '../../shared/ports/storage.ts';
+import type { Deployment } from '../../shared/objects/release.ts';
 import { encodeManifest, manifestOf, type SiteFile } from '../../shared/site/manifest.ts';
 import { createFsStorage } from '../../shared/storage/fs.ts';
 import { openStore } from '../../shared/store/store.ts';
 
 export type Files = Record<string, string | Uint8Array | { symlink: string }>;
-type SiteOptions = NonNullable<NonNullable<Obj<'Release'>['status']>['site']>;
+type SiteOptions = NonNullable<Deployment['site']>;
 
 export interface SiteServer {
   port: number;
@@ -76,10 +76,11 @@ async function point(
   const spec = { project: host.split('--').at(-1) ?? host, environment: 'production', host };
   const release = (await objects.get('Release', ref)) ?? (await objects.create<'Release'>({ kind: 'Release', metadata: ref, spec }));
   const before = release.status;
-  const current = { artifact: `site-${host}`, version, manifest, at: new Date().toISOString(), trigger: 'user' as const };
+  const settings = site ?? before?.current?.site;
+  const current = { artifact: `site-${host}`, version, manifest, at: new Date().toISOString(), trigger: 'user' as const, ...(settings && { site: settings }) };
   const history = [...(before?.current ? [before.current] : []), ...(before?.history ?? [])].slice(0, 100);
   await objects.updateStatus<'Release'>({
     ...release,
-    status: { conditions: [], current, history, ...(site ? { site } : before?.site && { site: before.site }) },
+    status: { conditions: [], current, history },
   });
 }
