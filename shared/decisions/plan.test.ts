@@ -41,6 +41,7 @@ async function refused(...args: Parameters<typeof plan>): Promise<string> {
   return 'error' in result ? result.error : `not refused: ${JSON.stringify(result)}`;
 }
 
+const QUIET_NPM = ['audit', 'fund', 'update_notifier'].map((setting) => ({ name: `npm_config_${setting}`, value: 'false' }));
 const pkg = (more: object = {}) => JSON.stringify({ name: 'site', version: '1.0.0', scripts: { build: 'vite build' }, ...more });
 const task = (result: Planned) => result.stages[0]!.steps[0]!.taskSpec;
 const names = (result: Planned) => task(result).steps.map((step) => step.name);
@@ -90,11 +91,7 @@ describe('what a repository without a plan is built with', () => {
     const [, install, build, output] = task(result).steps;
     expect(install!.workingDir).toBe('$(workspaces.source.path)');
     expect(build!.workingDir).toBe('$(workspaces.source.path)/apps/web');
-    expect(build!.env).toEqual([
-      { name: 'CI', value: 'true' },
-      { name: 'TIDEMILL_COMMIT', value: SHA },
-      { name: 'BASE', value: '/x' },
-    ]);
+    expect(build!.env).toEqual([{ name: 'CI', value: 'true' }, { name: 'TIDEMILL_COMMIT', value: SHA }, ...QUIET_NPM, { name: 'BASE', value: '/x' }]);
     expect(JSON.parse(output!.args![1]!)).toEqual({ directory: 'apps/web' });
     expect(result.stages[0]!.steps[0]!.timeout).toBe('5m');
   });
@@ -217,6 +214,7 @@ describe('.tidemill.yaml', () => {
     expect(build!.env).toEqual([
       { name: 'CI', value: 'true' },
       { name: 'TIDEMILL_COMMIT', value: SHA },
+      ...QUIET_NPM,
       { name: 'A', value: '1' },
       { name: 'B', value: '2' },
     ]);

@@ -168,19 +168,22 @@ describe('a rollback', () => {
           const decision = version ? deploy(status, version) : decideRollback(status, byUser({ action: 'rollback' }), NOW);
           if ('status' in decision) status = statusOf(decision);
         }
-        const seen = new Set([live(status)]);
+        let times = 0;
         for (let decision = decideRollback(status, byUser(), NOW); 'status' in decision; decision = decideRollback(statusOf(decision), byUser(), NOW)) {
-          expect(seen).not.toContain(decision.live.version);
-          seen.add(decision.live.version);
+          expect(++times).toBeLessThanOrEqual(steps.length);
         }
       }),
     );
   });
 
-  it('after a deploy that followed a rollback goes to what was live before that one was first deployed', () => {
+  it('after a deploy that followed a rollback goes to what that rollback had chosen', () => {
     let status = rolledBack(deployed('v1', 'v2'));
     status = statusOf(deploy(status, 'v3'));
-    expect(live(rolledBack(status))).toBe('v2');
+    expect(live(rolledBack(status))).toBe('v1');
+  });
+
+  it('of a version that was deployed again goes to what it replaced', () => {
+    expect(live(rolledBack(deployed('v1', 'v2', 'v1')))).toBe('v2');
   });
 
   it('goes to a version by its name, however far back', () => {

@@ -74,13 +74,16 @@ function deploymentOf(artifact: Obj<'Artifact'>, request: Request, now: string):
   };
 }
 
-/** The version that was live before the present one was first deployed, whatever was rolled back to in between. */
-function previous(status: Status): Deployment | undefined {
-  const all = [status.current!, ...status.history];
-  const first = all.findLastIndex((entry) => entry.version === status.current!.version && !entry.rollback);
+/**
+ * What was live right before the present one was deployed. After a rollback: what was live before the version that
+ * it went back to was first deployed, so that rolling back again goes further back and comes to an end.
+ */
+function previous({ current, history }: Status): Deployment | undefined {
+  if (!current?.rollback) return history.find((entry) => entry.version !== current?.version);
+  const first = history.findLastIndex((entry) => entry.version === current.version && !entry.rollback);
   // Its first deployment is forgotten, and with it everything that came before.
   if (first < 0) return undefined;
-  return all.slice(first + 1).find((entry) => !entry.rollback && entry.version !== status.current!.version);
+  return history.slice(first + 1).find((entry) => !entry.rollback && entry.version !== current.version);
 }
 
 function moved(status: Status, to: Deployment): Status {

@@ -106,8 +106,11 @@ function declaredAtRoot(text: string | undefined): string | undefined {
   return parsed && 'value' in parsed ? parsed.value.packageManager : undefined; // A root that is no package has nothing to say here.
 }
 
+/** What npm does for people beside its work, each by a request to its registry: a build waits for none of it. */
+const QUIET_NPM = { npm_config_audit: 'false', npm_config_fund: 'false', npm_config_update_notifier: 'false' };
+
 function buildTask(build: Build, commands: Commands, directory: string, output: string | undefined, source: Source): TaskSpec {
-  const env = Object.entries({ CI: 'true', TIDEMILL_COMMIT: source.sha, ...build.env }).map(([name, value]) => ({ name, value }));
+  const env = Object.entries({ CI: 'true', TIDEMILL_COMMIT: source.sha, ...QUIET_NPM, ...build.env }).map(([name, value]) => ({ name, value }));
   const script = (name: string, folder: string, command: string): TektonStep => ({
     name,
     image: build.image ?? NODE_IMAGE,
