@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { planFiles, planPipeline, type Reader } from '../../shared/decisions/plan.ts';
+import { hostPath } from '../../shared/runner/isolation/plain.ts';
 import { pushBody, signedHeaders } from '../support/github.ts';
 import { send } from '../support/machine.ts';
 import { createRepository, type TestRepository } from '../support/repository.ts';
@@ -111,7 +112,7 @@ function timeAlone(commands: readonly string[], repository: TestRepository, fold
   execFileSync('git', ['clone', '-q', repository.path, folder], { stdio: 'pipe' });
   const begin = performance.now();
   for (const command of commands)
-    execFileSync('sh', ['-c', command], { cwd: folder, env: { PATH: process.env.PATH, HOME: process.env.HOME, CI: 'true' }, stdio: 'pipe' });
+    execFileSync('sh', ['-c', command], { cwd: folder, env: { PATH: hostPath(process.env.PATH), HOME: process.env.HOME, CI: 'true' }, stdio: 'pipe' });
   const took = performance.now() - begin;
   if (!statSync(join(folder, 'dist/index.html')).isFile()) throw new Error('The commands by themselves built nothing');
   rmSync(folder, { recursive: true });

@@ -9,6 +9,7 @@ import { createIsolations } from './choose.ts';
 import { containers, runArguments } from './container.ts';
 import { detectIsolation } from './detect.ts';
 import type { Contained } from './isolation.ts';
+import { hostPath } from './plain.ts';
 
 const contained: Contained = {
   name: 'tidemill-uid-0-step-build',
@@ -151,6 +152,15 @@ describe('which one', () => {
       /docker does not work: Cannot connect.*unset TIDEMILL_ISOLATION/s,
     );
     await expect(detectIsolation({ PATH: folder, TIDEMILL_ISOLATION: 'chroot' })).rejects.toThrow('must be one of podman, docker, bubblewrap, none');
+  });
+});
+
+describe('the PATH of steps', () => {
+  test('is that of whoever started tidemill, without what npm put before it', () => {
+    expect(
+      hostPath('/app/node_modules/.bin:/node_modules/.bin:/usr/lib/node_modules/npm/node_modules/@npmcli/run-script/lib/node-gyp-bin:/home/me/bin:/usr/bin'),
+    ).toBe('/home/me/bin:/usr/bin');
+    expect(hostPath(undefined)).toContain('/usr/bin');
   });
 });
 

@@ -18,7 +18,13 @@ export function plainProcesses(why: string): Isolation {
   };
 }
 
-/** PATH of steps that run in this machine's userland. */
+const STANDARD = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+
+/**
+ * PATH of steps that run in this machine's userland: the one of whoever started tidemill, without what `npm start` put before it.
+ * A build gets the Node of its owner, not the one that tidemill brought for itself.
+ */
 export function hostPath(path: string | undefined): string {
-  return path || ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(delimiter);
+  const own = (path ?? '').split(delimiter).filter((entry) => entry && !/[\\/](?:node_modules[\\/]\.bin|node-gyp-bin)[\\/]?$/.test(entry));
+  return (own.length > 0 ? own : STANDARD).join(delimiter);
 }
