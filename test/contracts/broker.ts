@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { Broker, Delivery, Settlement, Subscription } from '../../shared/ports/broker.ts';
+import { when } from './when.ts';
 
 export interface OpenBroker {
   broker: Broker;
@@ -119,7 +120,7 @@ export function brokerContract(adapter: string, open: () => Promise<OpenBroker>,
         expect(unique()).toHaveLength(3);
       });
 
-      it.runIf(can.remembersEvents)('drops what was published before a restart', async () => {
+      when(can.remembersEvents)('drops what was published before a restart', async () => {
         const before = record('one');
         await broker.publish([event('1')]);
         await expect.poll(() => before).toEqual(['1']);
@@ -177,7 +178,7 @@ export function brokerContract(adapter: string, open: () => Promise<OpenBroker>,
         expect(await broker.deadLetters()).toEqual([]);
       });
 
-      it.runIf(can.deadLetters)('gives up after so many attempts, and says why', async () => {
+      when(can.deadLetters)('gives up after so many attempts, and says why', async () => {
         let calls = 0;
         subscribe('one', async () => {
           calls++;
@@ -194,13 +195,13 @@ export function brokerContract(adapter: string, open: () => Promise<OpenBroker>,
         expect(untouched).toEqual(['1']);
       });
 
-      it.runIf(can.deadLetters)('buries what is refused for good at once', async () => {
+      when(can.deadLetters)('buries what is refused for good at once', async () => {
         subscribe('one', async () => ({ kind: 'dead', reason: 'no such project' }));
         await broker.publish([event('1')]);
         await expect.poll(() => broker.deadLetters()).toMatchObject([{ attempts: 1, reason: 'no such project' }]);
       });
 
-      it.runIf(can.deadLetters)('lists dead letters in pages, oldest first, and delivers them again from attempt 1', async () => {
+      when(can.deadLetters)('lists dead letters in pages, oldest first, and delivers them again from attempt 1', async () => {
         let mended = false;
         const attempts: number[] = [];
         subscribe('one', async ({ attempt }) => {
@@ -296,7 +297,7 @@ export function brokerContract(adapter: string, open: () => Promise<OpenBroker>,
         expect(performance.now() - start).toBeLessThan(1000);
       });
 
-      it.runIf(can.durable)('leaves what was not settled for after a restart, with its attempts', async () => {
+      when(can.durable)('leaves what was not settled for after a restart, with its attempts', async () => {
         const seen: string[] = [];
         subscribe('one', async ({ event: { id } }) => {
           if (id === 'done') return DONE;

@@ -44,8 +44,8 @@ async function page(port: number, label: string): Promise<string | undefined> {
   return answer?.status === 200 ? answer.text : undefined;
 }
 
-async function until<T>(limit_ms: number, ask: () => Promise<T | undefined>): Promise<T | undefined> {
-  for (const end = Date.now() + limit_ms; Date.now() < end; await sleep(50)) {
+async function until<T>(limit_ms: number, ask: () => Promise<T | undefined>, over = () => false): Promise<T | undefined> {
+  for (const end = Date.now() + limit_ms; Date.now() < end && !over(); await sleep(50)) {
     const answer = await ask();
     if (answer !== undefined) return answer;
   }
@@ -67,7 +67,7 @@ function alive(group: number): boolean {
 
 async function end({ child, said, ended }: Started, name: string): Promise<void> {
   const group = child.pid ?? 0;
-  kill(-group, 'SIGINT');
+  if (alive(group)) kill(-group, 'SIGINT');
   const code = await Promise.race([ended, sleep(END_LIMIT_MS, 'still running' as const, { ref: false })]);
   check(`${name}: Ctrl-C ends it with exit code 0`, code === 0, String(code));
   const gone = await until(3000, () => Promise.resolve(alive(group) ? undefined : true));
@@ -79,10 +79,14 @@ async function end({ child, said, ended }: Started, name: string): Promise<void>
 async function visit(name: string): Promise<void> {
   const began = performance.now();
   const started = start();
-  const html = await until(SITE_LIMIT_MS, async () => {
-    const port = await portOf();
-    return port === undefined ? undefined : page(port, 'example');
-  });
+  const html = await until(
+    SITE_LIMIT_MS,
+    async () => {
+      const port = await portOf();
+      return port === undefined ? undefined : page(port, 'example');
+    },
+    () => started.child.exitCode !== null,
+  );
   check(`${name}: the example is served`, html !== undefined, `${((performance.now() - began) / 1000).toFixed(1)} s`);
   check(`${name}: it was built from a commit`, /built and released by tidemill/.test(html ?? ''));
   if (html === undefined) stdout.write(`${started.said()}\n`);
