@@ -12,6 +12,7 @@ export interface ServerProcess {
   api<T>(path: string, method?: string, body?: unknown): Promise<T>;
   arm(point: KillPoint | undefined): Promise<void>;
   counts(): Promise<Record<string, number>>;
+  alive(): boolean;
   /** SIGKILL, now. */
   kill(): void;
   /** Resolves when the process has ended, by which signal or code soever. */
@@ -26,7 +27,8 @@ export async function startProcess(data: string): Promise<ServerProcess> {
   const { ready } = await message(child, 'ready');
   const ask = async <K extends 'armed' | 'counts'>(question: ToServer, answer: K) => {
     const answered = message(child, answer);
-    child.send(question);
+    // Where the server ended, `answered` says so.
+    child.send(question, () => undefined);
     return answered;
   };
   return {
@@ -41,6 +43,7 @@ export async function startProcess(data: string): Promise<ServerProcess> {
     },
     arm: async (point) => void (await ask({ arm: point ?? null }, 'armed')),
     counts: async () => (await ask({ counts: true }, 'counts')).counts,
+    alive: () => child.exitCode === null && child.signalCode === null,
     kill: () => void child.kill('SIGKILL'),
     ended,
   };
@@ -66,5 +69,6 @@ function message<K extends 'ready' | 'armed' | 'counts'>(child: ChildProcess, ki
     };
     child.on('message', onMessage);
     child.on('exit', onExit);
+    if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
   });
 }

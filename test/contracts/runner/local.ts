@@ -50,8 +50,6 @@ export async function openLocalRunner({ isolation, folder, env = process.env, ..
     directory,
     namespace: 'default',
     image: 'busybox',
-    ownPaths: isolation !== 'none',
-    signals: isolation === 'none',
     events: () => events,
     async provide(needs) {
       for (const [name, data] of Object.entries(needs.secrets ?? {})) await secrets.set(`run.default.${name}`, JSON.stringify(data));
