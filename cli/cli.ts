@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { Client } from './client/client.ts';
 import { EXIT } from './exit.ts';
-import { findServer, type ServerOptions } from './client/find-server.ts';
+import type { ServerOptions } from './client/find-server.ts';
 import { type Io, type Style, styleOf } from './terminal/io.ts';
 
 const MEANT_MS = 1000;
@@ -39,9 +39,8 @@ export function createCli(program: Command, io: Io): Cli {
     json: () => program.opts<{ json?: boolean }>().json === true,
     options: () => program.opts<ServerOptions>(),
     client: async () => {
-      const server = await findServer(program.opts<ServerOptions>(), io);
-      const { createClient } = await import('./client/client.ts');
-      return createClient(server);
+      const [{ findServer }, { createClient }] = await Promise.all([import('./client/find-server.ts'), import('./client/client.ts')]);
+      return createClient(await findServer(program.opts<ServerOptions>(), io));
     },
     answer: (value, text) => {
       if (program.opts<{ json?: boolean }>().json) io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

@@ -232,7 +232,7 @@ test.each(['SIGINT', 'SIGTERM'] as const)('%s ends what runs and leaves nothing 
   const name = await file(
     `{ apiVersion: tekton.dev/v1, kind: Task, metadata: { name: x }, spec: { steps: [{ name: a, image: b, script: "echo $$; sleep 300 & wait" }] } }`,
   );
-  const main = fileURLToPath(new URL('../main.ts', import.meta.url));
+  const main = fileURLToPath(new URL('../main.mjs', import.meta.url));
   const child = spawn(process.execPath, [main, 'task', 'run', name, '--isolation', 'none'], {
     cwd: folder,
     env: { PATH: process.env['PATH'], HOME: folder, TMPDIR: folder },

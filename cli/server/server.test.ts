@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { send, until } from '../../test/support/machine.ts';
 import { createRepository, type TestRepository } from '../../test/support/repository.ts';
 
-const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../main.mjs', import.meta.url));
 
 /** On a machine that does much else besides. */
 const PATIENCE_MS = 60_000;

@@ -1,20 +1,36 @@
 // The server's log: JSON lines in a file of the data folder, so that the terminal is left to what a person wants to see.
-import pino from 'pino';
+// What writes it is loaded with the first line: most starts have nothing to say.
 import type { Log } from '../../shared/host/contract.ts';
 
-/** Fields that may hold a secret, wherever they stand in what is logged. */
-const SECRET_FIELDS = ['token', 'secret', 'password', 'authorization', 'cookie'];
+type Level = keyof Log;
+type Opened = Log & { flush(): void };
 
-export function createLog(path: string): Log & { flush(): void } {
-  const destination = pino.destination({ dest: path, mkdir: true, sync: false, mode: 0o600 });
-  const log = pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]) } },
-    destination,
-  );
+export interface ServerLog extends Log {
+  /** Resolves when every line so far is in the file. */
+  flush(): Promise<void>;
+}
+
+export function createLog(path: string): ServerLog {
+  const early: [Level, object, string][] = [];
+  let opened: Opened | undefined;
+  let opening: Promise<void> | undefined;
+  const open = async () => {
+    const log = (await import('./pino-log.ts')).createPinoLog(path);
+    for (const [level, fields, message] of early.splice(0)) log[level](fields, message);
+    opened = log;
+  };
+  const write = (level: Level, fields: object, message: string) => {
+    if (opened) return opened[level](fields, message);
+    early.push([level, fields, message]);
+    opening ??= open();
+  };
   return {
-    info: (fields, message) => log.info(fields, message),
-    warn: (fields, message) => log.warn(fields, message),
-    error: (fields, message) => log.error(fields, message),
-    flush: () => destination.flushSync(),
+    info: (fields, message) => write('info', fields, message),
+    warn: (fields, message) => write('warn', fields, message),
+    error: (fields, message) => write('error', fields, message),
+    flush: async () => {
+      await opening;
+      opened?.flush();
+    },
   };
 }

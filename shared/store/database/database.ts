@@ -21,7 +21,7 @@ export const PRAGMAS = `
   PRAGMA journal_mode = WAL;
   PRAGMA synchronous = FULL;
   PRAGMA temp_store = MEMORY;
-  PRAGMA cache_size = -16000;
+  PRAGMA cache_size = -8000;
   PRAGMA journal_size_limit = 67108864;
 `;
 
