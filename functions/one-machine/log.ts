@@ -3,7 +3,7 @@
 import type { Log } from '../../shared/host/contract.ts';
 
 type Level = keyof Log;
-type Opened = Log & { flush(): void };
+type Opened = Log & { flush(): Promise<void> };
 
 export interface ServerLog extends Log {
   /** Resolves when every line so far is in the file. */
@@ -30,7 +30,7 @@ export function createLog(path: string): ServerLog {
     error: (fields, message) => write('error', fields, message),
     flush: async () => {
       await opening;
-      opened?.flush();
+      await opened?.flush();
     },
   };
 }

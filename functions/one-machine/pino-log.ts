@@ -5,7 +5,7 @@ import type { Log } from '../../shared/host/contract.ts';
 /** Fields that may hold a secret, wherever they stand in what is logged. */
 const SECRET_FIELDS = ['token', 'secret', 'password', 'authorization', 'cookie'];
 
-export function createPinoLog(path: string): Log & { flush(): void } {
+export function createPinoLog(path: string): Log & { flush(): Promise<void> } {
   const destination = pino.destination({ dest: path, mkdir: true, sync: false, mode: 0o600 });
   const log = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]) } },
@@ -15,6 +15,6 @@ export function createPinoLog(path: string): Log & { flush(): void } {
     info: (fields, message) => log.info(fields, message),
     warn: (fields, message) => log.warn(fields, message),
     error: (fields, message) => log.error(fields, message),
-    flush: () => destination.flushSync(),
+    flush: () => new Promise((resolve, reject) => destination.flush((error) => (error ? reject(error) : resolve()))),
   };
 }
