@@ -5,5 +5,13 @@ import { fileURLToPath } from 'node:url';
 
 enableCompileCache(fileURLToPath(new URL('../node_modules/.cache/tidemill', import.meta.url)));
 
+// Whoever reads along may go away, as with `| head`: a server goes on without, everything else has nobody left to tell.
+for (const output of [process.stdout, process.stderr]) {
+  output.on('error', (error) => {
+    if (error.code !== 'EPIPE') throw error;
+    if (!process.argv.includes('server')) process.exit(0);
+  });
+}
+
 const { runProgram } = await import('./program.ts');
 process.exitCode = await runProgram(process.argv.slice(2));
