@@ -104,13 +104,12 @@ test('a site owns all its paths: none of them reaches the webhook or the API', a
   expect(listener.reached).toEqual(['site hello /api/v1/projects', 'site hello /webhooks/github', 'site hello /healthz', 'site hello /']);
 });
 
-test('readiness and metrics come from those who know', async () => {
+test('readiness comes from those who know', async () => {
   let reason: string | undefined = 'the runner is not there yet';
-  const listener = await start({ notReady: () => reason, metrics: async () => 'tidemill_up 1\n' });
+  const listener = await start({ notReady: () => reason });
   expect(await get(listener, '/readyz')).toMatchObject({ status: 503, text: 'the runner is not there yet\n' });
   reason = undefined;
   expect(await get(listener, '/readyz')).toMatchObject({ status: 200 });
-  expect((await get(listener, '/metrics')).text).toBe('tidemill_up 1\n');
 });
 
 test('localhost is this server on IPv4 and, where there is one, on IPv6; no other address of the machine is', async () => {
@@ -200,7 +199,7 @@ test('what a foreign host may reach is the webhook, which its signature protects
   const listener = await start();
   const tunnel = { host: 'abc.tunnel.example' };
   expect((await get(listener, '/webhooks/github', tunnel, 'POST', '{}')).status).toBe(200);
-  for (const path of ['/', '/healthz', '/readyz', '/metrics', '/api/v1/x', '/webhooks', '/webhooks/github/../../api/v1/x', '//webhooks/github'])
+  for (const path of ['/', '/healthz', '/readyz', '/api/v1/x', '/webhooks', '/webhooks/github/../../api/v1/x', '//webhooks/github'])
     expect([path, (await get(listener, path, { ...tunnel, ...AUTH })).status]).toEqual([path, 421]);
   expect(listener.reached).toEqual(['webhook POST /webhooks/github']);
 });

@@ -20,8 +20,6 @@ export interface Routes {
   sites: () => Promise<SiteLink[]>;
   /** For /readyz: undefined when ready, else why not. */
   notReady?: () => string | undefined;
-  /** For /metrics, in Prometheus' text format. */
-  metrics?: () => Promise<string>;
   log: Log;
 }
 
@@ -47,11 +45,10 @@ export function createRouter(routes: Routes): (request: IncomingMessage, respons
     const { method = '' } = request;
     const path = (request.url ?? '').split('?', 1)[0] ?? '';
     if (path === '/api' || path.startsWith('/api/')) return api(request, response);
-    if (!['/', '/healthz', '/readyz', '/metrics'].includes(path)) return refuse(request, response, NOT_FOUND(path));
+    if (!['/', '/healthz', '/readyz'].includes(path)) return refuse(request, response, NOT_FOUND(path));
     if (method !== 'GET' && method !== 'HEAD') return refuse(request, response, READ_ONLY(path), { Allow: 'GET, HEAD' });
     if (path === '/') return sendPage(response, await routes.sites(), method);
     if (path === '/healthz') return sendText(response, 200, 'ok\n');
-    if (path === '/metrics') return sendText(response, 200, (await routes.metrics?.()) ?? '');
     const reason = routes.notReady?.();
     return sendText(response, reason === undefined ? 200 : 503, `${reason ?? 'ready'}\n`);
   };
