@@ -1,7 +1,7 @@
 // Root events: what begins a chain without a cause of its own, such as a request of the API.
 import type { Output, TidemillEvent } from '../../shared/events/event.ts';
 import { parseData } from '../../shared/events/event.ts';
-import { chainOf, rootId } from '../../shared/events/ids.ts';
+import { beginChain, rootId } from '../../shared/events/ids.ts';
 import type { Broker } from '../../shared/ports/broker.ts';
 
 /** The same key again gives the same events, which the broker drops. */
@@ -23,7 +23,7 @@ function rootEvent(output: Output, source: string, { key, chainid }: { key: stri
     ...(output.subject && { subject: output.subject }),
     time,
     datacontenttype: 'application/json',
-    chainid: chainid ?? chainOf(source, id),
+    ...beginChain(source, id, chainid),
     data: parseData(output.type, output.data),
   };
 }

@@ -2,7 +2,7 @@
 import { isTag } from '../../shared/decisions/names.ts';
 import { canonicalRepository } from '../../shared/decisions/source/repository.ts';
 import { type EventOf, type TidemillEvent, parseEvent } from '../../shared/events/event.ts';
-import { chainOf, hash, rootId } from '../../shared/events/ids.ts';
+import { beginChain, hash, rootId } from '../../shared/events/ids.ts';
 import type { EventData } from '../../shared/events/types.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
 import type { edges } from '../graph.ts';
@@ -47,7 +47,7 @@ function event<T extends WatchEvent['type']>(type: T, data: EventData<T>, subjec
     ...(subject.length <= 512 && { subject }),
     time: telling.now,
     datacontenttype: 'application/json',
-    chainid: chainOf(source, id),
+    ...beginChain(source, id),
     data,
   };
   return parseEvent(made) as WatchEvent;

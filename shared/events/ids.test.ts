@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { name as nameSchema } from '../objects/fields.ts';
-import { chainOf, hash, outputId, rootId, shortHash } from './ids.ts';
+import { beginChain, hash, outputId, rootId, shortHash } from './ids.ts';
 
 const part = fc.string({ maxLength: 20 }).filter((text) => !text.includes('\0'));
 const parts = fc.array(part, { minLength: 1, maxLength: 4 });
@@ -90,13 +90,15 @@ describe('outputId', () => {
   });
 });
 
-describe('chainOf', () => {
-  it('is a UUIDv4 in form, derived from what begins the chain', () => {
+describe('beginChain', () => {
+  it('gives a UUIDv4 in form, derived from what begins the chain, and a trace of the same id', () => {
     fc.assert(
       fc.property(part, part, part, (source, id, other) => {
-        expect(chainOf(source, id)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
-        expect(chainOf(source, id)).toBe(chainOf(source, id));
-        if (id !== other) expect(chainOf(source, id)).not.toBe(chainOf(source, other));
+        const { chainid, traceparent } = beginChain(source, id);
+        expect(chainid).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
+        expect(traceparent).toMatch(new RegExp(`^00-${chainid.replaceAll('-', '')}-[0-9a-f]{16}-01$`));
+        expect(beginChain(source, id)).toEqual({ chainid, traceparent });
+        if (id !== other) expect(beginChain(source, other).chainid).not.toBe(chainid);
       }),
     );
   });

@@ -57,8 +57,14 @@ export function outputId(cause: { id: string; source: string }, type: string, ke
 }
 
 /** Chain of an event that begins one: in the form of a UUIDv4, which CDEvents asks of chain ids; derived, so that two tellers begin one chain. */
-export function chainOf(source: string, id: string): string {
+function chainOf(source: string, id: string): string {
   const hex = createHash('sha256').update(`${source}\0${id}`).digest('hex');
   const variant = ((Number.parseInt(hex.charAt(16), 16) & 3) | 8).toString(16);
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-${variant}${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+}
+
+/** What ties together all that comes of an event which begins a chain: the chain's id, and a W3C trace context of the same id. */
+export function beginChain(source: string, id: string, chainid: string = chainOf(source, id)): { chainid: string; traceparent: string } {
+  const span = createHash('sha256').update(`${chainid}\0${id}`).digest('hex').slice(0, 16);
+  return { chainid, traceparent: `00-${chainid.replaceAll('-', '')}-${span}-01` };
 }

@@ -4,7 +4,7 @@ import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { z } from 'zod';
 import type { EventOf } from '../../../shared/events/event.ts';
-import { chainOf, rootId } from '../../../shared/events/ids.ts';
+import { beginChain, rootId } from '../../../shared/events/ids.ts';
 import type { EventData } from '../../../shared/events/types.ts';
 import type { Digest } from '../../../shared/ports/storage.ts';
 import type { edges } from '../../graph.ts';
@@ -160,7 +160,7 @@ function envelopeOf(id: string, repository: PushPayload['repository'], time: str
     source,
     time,
     datacontenttype: 'application/json' as const,
-    chainid: chainOf(source, id),
+    ...beginChain(source, id),
   };
 }
 
