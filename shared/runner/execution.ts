@@ -10,6 +10,7 @@ import { InvalidTaskRun } from '../ports/runner.ts';
 import { MissingSecret, type Secrets } from '../ports/secrets.ts';
 import { checkIsolation, checkRunSpec, checkTask } from './task/check.ts';
 import { type EngineRun, type Ending, RUNNER_STEP } from './engine/engine.ts';
+import { removeFolder } from './engine/attempt.ts';
 import { runTaskRun, withCondition } from './engine/run.ts';
 import type { References } from './task/spec.ts';
 import { endState, taskRunEvent } from './events.ts';
@@ -47,7 +48,7 @@ export function executeTaskRun(ref: Ref, options: ExecutionOptions): Execution {
   const abort = (ending: Ending) => controller.abort(ending);
   const grace = { ms: options.grace_ms ?? 10_000 };
   return {
-    ended: execute(ref, options, controller, grace),
+    ended: executeInFolder(ref, options, controller, grace),
     cancel: (message) => abort({ kind: 'cancelled', message }),
     stop: (grace_ms) => {
       grace.ms = grace_ms;
@@ -56,10 +57,19 @@ export function executeTaskRun(ref: Ref, options: ExecutionOptions): Execution {
   };
 }
 
-async function execute(ref: Ref, options: ExecutionOptions, controller: AbortController, grace: { ms: number }): Promise<void> {
-  const { objects, now } = options;
-  const taskRun = await objects.get('TaskRun', ref);
+/** The folder goes when the end was told: packages of a build are many files. */
+async function executeInFolder(ref: Ref, options: ExecutionOptions, controller: AbortController, grace: { ms: number }): Promise<void> {
+  const taskRun = await options.objects.get('TaskRun', ref);
   if (!taskRun) return;
+  try {
+    await execute(taskRun, ref, options, controller, grace);
+  } finally {
+    await removeFolder(workFolder(options.directory, taskRun.metadata.uid));
+  }
+}
+
+async function execute(taskRun: Obj<'TaskRun'>, ref: Ref, options: ExecutionOptions, controller: AbortController, grace: { ms: number }): Promise<void> {
+  const { objects, now } = options;
   if (!isDone(taskRun.status)) {
     const status = await statusOf(taskRun, options, controller, grace);
     if (!succeeded(status) || succeeded(status)?.status === 'Unknown') return;
@@ -153,7 +163,7 @@ async function runOnce(
       isolation,
       references: { ...references(options.secrets, directory, ref), ...options.references },
       builtins: options.builtins,
-      folder: join(directory, 'work', run.uid),
+      folder: workFolder(directory, run.uid),
       given: new Map(),
       env: options.env,
       marker: { name: MARKER, value: marker },
@@ -172,6 +182,10 @@ async function runOnce(
     if (isolation.kind === 'none') await endMarked(marker);
     await book.forget(run.uid);
   }
+}
+
+function workFolder(directory: string, uid: string): string {
+  return join(directory, 'work', uid);
 }
 
 function engineRun(taskRun: Obj<'TaskRun'>, isolation: Isolation): EngineRun {

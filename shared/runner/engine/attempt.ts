@@ -60,7 +60,7 @@ export interface AttemptEnd {
   invalid?: { reason: 'TaskRunValidationFailed' | 'TaskRunResolutionFailed' | 'CreateContainerConfigError'; message: string };
 }
 
-/** Every folder it made is gone when it resolves. `changed` hears of each change of the steps. */
+/** `changed` hears of each change of the steps. */
 export async function runAttempt(run: EngineRun, options: EngineOptions, setup: AttemptSetup, changed: (steps: StepState[]) => void): Promise<AttemptEnd> {
   const steps: StepState[] = setup.task.steps.map((step, index) => initialState(stepName(step, index)));
   const root = join(options.folder, `attempt-${setup.context.retryCount}`);
@@ -87,8 +87,6 @@ export async function runAttempt(run: EngineRun, options: EngineOptions, setup: 
     if (error instanceof InvalidValue) return { steps: [], results: [], invalid: { reason: 'TaskRunValidationFailed', message: error.message } };
     if (error instanceof Unresolved) return { steps: [], results: [], invalid: { reason: 'TaskRunResolutionFailed', message: error.message } };
     throw error;
-  } finally {
-    await removeFolder(root);
   }
 }
 

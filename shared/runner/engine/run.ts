@@ -1,5 +1,4 @@
 // One TaskRun from its beginning to its end: attempts, retries, timeout, and the status in Tekton's own form.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { StepState, TaskRunStatus } from '../../objects/taskrun.ts';
 import { InvalidTaskRun } from '../../ports/runner.ts';
 import { applyBinding, applyContainer, applySidecar, applyStep, applyVolume } from '../task/apply.ts';
@@ -19,29 +18,28 @@ import { TEKTON_PLACES, contextReplacements, placeReplacements, stepReplacements
 /** Tekton's default-timeout-minutes. */
 const DEFAULT_TIMEOUT = '1h';
 
-/** Resolves with the last status; one without a final condition means that the run was stopped and is to be begun anew. */
+/**
+ * Resolves with the last status; one without a final condition means that the run was stopped and is to be begun anew.
+ * What is left in `options.folder` is the caller's to remove: that can take seconds, and the end need not wait for it.
+ */
 export async function runTaskRun(run: EngineRun, options: EngineOptions): Promise<TaskRunStatus> {
   const mask = createMask();
   const retriesStatus: TaskRunStatus[] = [...(run.retriesStatus ?? [])];
   if (!options.isolation.usesImages) await options.onLine({ step: RUNNER_STEP, stream: 'stderr', time: options.now(), text: options.isolation.description });
-  try {
-    for (;;) {
-      const status = await attemptOnce(run, options, mask, retriesStatus);
-      const condition = status.conditions![0]!;
-      const canRetry = condition.status === 'False' && condition.reason !== 'TaskRunCancelled' && retriesStatus.length < (run.spec.retries ?? 0);
-      if (!canRetry || status.steps?.length === 0) return status;
-      const { retriesStatus: _earlier, ...failed } = status;
-      retriesStatus.push(failed);
-      await options.onLine({
-        step: RUNNER_STEP,
-        stream: 'stderr',
-        time: options.now(),
-        text: `attempt ${retriesStatus.length} failed (${condition.reason ?? ''}); trying again`,
-      });
-      options.onStatus(withCondition({ retriesStatus }, 'Unknown', 'ToBeRetried', condition.message ?? '', options.now()));
-      await sleep(0);
-    }
-  } finally {
+  for (;;) {
+    const status = await attemptOnce(run, options, mask, retriesStatus);
+    const condition = status.conditions![0]!;
+    const canRetry = condition.status === 'False' && condition.reason !== 'TaskRunCancelled' && retriesStatus.length < (run.spec.retries ?? 0);
+    if (!canRetry || status.steps?.length === 0) return status;
+    const { retriesStatus: _earlier, ...failed } = status;
+    retriesStatus.push(failed);
+    await options.onLine({
+      step: RUNNER_STEP,
+      stream: 'stderr',
+      time: options.now(),
+      text: `attempt ${retriesStatus.length} failed (${condition.reason ?? ''}); trying again`,
+    });
+    options.onStatus(withCondition({ retriesStatus }, 'Unknown', 'ToBeRetried', condition.message ?? '', options.now()));
     await removeFolder(options.folder);
   }
 }
