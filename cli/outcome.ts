@@ -3,7 +3,7 @@ import type { Cli } from './cli.ts';
 import { CliError, EXIT } from './exit.ts';
 import type { Followed, Following } from './follow.ts';
 import { duration } from './terminal/format.ts';
-import { plain, type Style } from './terminal/io.ts';
+import { plain, plainLines, type Style } from './terminal/io.ts';
 
 /** Says what came of the run and sets the exit code. Throws CliError when nothing did. */
 export function tellOutcome(cli: Cli, followed: Following, name: string): void {
@@ -26,6 +26,6 @@ export function outcomeText({ execution, release, notReleased }: Followed, style
 
 function failed(execution: Followed['execution'], style: Style): string {
   const what = execution.phase === 'Cancelled' ? 'was cancelled' : 'failed';
-  const why = execution.message ? `: ${plain(execution.message)}` : '';
+  const why = execution.message ? `: ${plainLines(execution.message, '  ')}` : '';
   return `\n${style.red(`The build ${what}`)}${why}\n\n  tidemill logs ${execution.name}     what it said\n  tidemill rerun ${execution.name}    the same commit again\n`;
 }

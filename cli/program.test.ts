@@ -209,6 +209,9 @@ describe('following a run', () => {
     expect(err.match(/source/g)).toHaveLength(1);
     expect(out).toContain('The build failed: Step build/build failed: exit code 3');
     expect(out).toContain(`tidemill logs ${execution}`);
+    // A reason may stand in no step's log: the commands that people look with say it as well.
+    expect((await cli.run('status', 'shop')).out).toContain(`${execution} failed: Step build/build failed: exit code 3`);
+    expect(await cli.run('logs', 'shop')).toMatchObject({ code: 0, err: expect.stringContaining('Failed: Step build/build failed: exit code 3') });
     expect(out + err).not.toContain('\u001B');
   });
 
@@ -222,6 +225,18 @@ describe('following a run', () => {
     expect(await cli.run('cancel', out.trim(), '--reason', 'no')).toMatchObject({ code: 0 });
     expect((await cli.run('list', 'v9')).code).toBe(4);
   });
+});
+
+test('errors of a file, a line each, are kept apart', async () => {
+  await add();
+  const { execution } = json<{ execution: string }>((await cli.run('trigger', 'shop', '--no-wait', '--json')).out);
+  await setPhase(execution, { phase: 'Failed', message: '.tidemill.yaml:4:9: one\n.tidemill.yaml:5:9: two' });
+  expect((await cli.run('status', 'shop')).out).toContain('.tidemill.yaml:4:9: one\n  .tidemill.yaml:5:9: two\n');
+});
+
+test('going back where nothing was ever live says so', async () => {
+  await add();
+  expect(await cli.run('rollback', 'shop')).toMatchObject({ code: 4, err: expect.stringContaining('Nothing of project shop has been live') });
 });
 
 describe('logs', () => {
@@ -251,7 +266,8 @@ describe('secrets', () => {
     const { code, out, err } = await cli.runWith({ stdin: 'hush hush\n' }, 'secret', 'set', 'npm-token');
     expect(code).toBe(0);
     expect(out + err).not.toContain('hush');
-    expect(await api.secrets.get('npm-token')).toBe('hush hush');
+    // Where the runner looks for what a Task names: shared/runner/execution.ts
+    expect(await api.secrets.get('run.default.npm-token')).toBe('hush hush');
     expect((await cli.runWith({ stdin: '' }, 'secret', 'set', 'x')).code).toBe(2);
     expect((await cli.run('secret', 'set', 'x', 'value-in-argv')).code).toBe(2);
     const added = await cli.runWith({ stdin: 'tok-1' }, 'credential', 'add', 'github', '--host', 'github.com', '--username', 'me', '--json');

@@ -3,7 +3,7 @@ import type { ExecutionLogLine } from '../../functions/api/executions/execution-
 import type { Cli, Define } from '../cli.ts';
 import type { Client } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { plain, writeFully } from '../terminal/io.ts';
+import { plain, plainLines, writeFully } from '../terminal/io.ts';
 
 /** A connection that was lost is taken up again where it ended, so often in a row. */
 const RETRIES = 5;
@@ -27,7 +27,7 @@ export const define: Define = (program, cli) => {
       const interrupted = options.follow ? cli.interruption() : new AbortController().signal;
       await print(cli, client, execution, options, interrupted);
       if (interrupted.aborted) cli.exitCode = EXIT.interrupted;
-      else if (options.follow && !cli.json()) await tellEnd(cli, client, execution);
+      else if (!cli.json()) await tellEnd(cli, client, execution, options.follow === true);
     });
 };
 
@@ -87,9 +87,12 @@ function safeColours(text: string): string {
     .join('');
 }
 
-async function tellEnd(cli: Cli, client: Client, execution: string): Promise<void> {
+/** Many a reason (a version that is taken, a timeout) stands in no step's log. Who did not wait for the end is told of a bad one only. */
+async function tellEnd(cli: Cli, client: Client, execution: string, followed: boolean): Promise<void> {
   const { phase, message } = await client.execution(execution);
-  if (phase === 'Failed' || phase === 'Cancelled') cli.exitCode = EXIT.failed;
+  const bad = phase === 'Failed' || phase === 'Cancelled';
+  if (followed && bad) cli.exitCode = EXIT.failed;
   const style = cli.noteStyle;
-  cli.note(phase === 'Succeeded' ? style.green(phase) : `${style.red(phase)}${message ? `: ${plain(message)}` : ''}`);
+  if (bad) cli.note(`${style.red(phase)}${message ? `: ${plainLines(message, '  ')}` : ''}`);
+  else if (followed) cli.note(phase === 'Succeeded' ? style.green(phase) : phase);
 }

@@ -1,9 +1,10 @@
 // tidemill status: how the server, or one project, is doing.
+import type { ExecutionSummary } from '../../functions/api/executions/execution-view.ts';
 import type { ProjectView } from '../../functions/api/projects/project-view.ts';
 import type { Cli, Define } from '../cli.ts';
 import type { Client } from '../client/client.ts';
 import { ago, counted, shortRef, shortSha } from '../terminal/format.ts';
-import { plain } from '../terminal/io.ts';
+import { plain, plainLines } from '../terminal/io.ts';
 import { EXECUTION_HEADS, executionRow, printed } from './list.ts';
 
 const EXECUTIONS_SHOWN = 5;
@@ -62,12 +63,19 @@ async function projectStatus(cli: Cli, client: Client, name: string): Promise<vo
     const why = project.status?.conditions?.find((condition) => condition.type === 'Ready' && condition.status === 'False');
     if (why?.message) parts.push(style.red(`The repository cannot be read: ${plain(why.message)}`));
     if (executions.items.length > 0) parts.push(printed(cli, EXECUTION_HEADS, executions.items.map(executionRow)));
+    parts.push(...whyBad(cli, executions.items));
     for (const push of pushes.items) {
       const skipped = push.skipped ?? push.results.find((result) => result.project === name)?.skipped;
-      if (skipped) parts.push(style.dim(`Push of ${shortRef(push.ref)} ${shortSha(push.after)} built nothing: ${plain(skipped)}`));
+      if (skipped) parts.push(style.dim(`Push of ${[shortRef(push.ref), shortSha(push.after)].filter(Boolean).join(' ')} built nothing: ${plain(skipped)}`));
     }
     return parts.join('\n');
   });
+}
+
+/** Why the newest build failed or was cancelled; those before it are told by `tidemill logs`. */
+function whyBad(cli: Cli, [newest]: readonly ExecutionSummary[]): string[] {
+  if (!newest?.message || (newest.phase !== 'Failed' && newest.phase !== 'Cancelled')) return [];
+  return [`${cli.style.red(`${newest.name} ${newest.phase === 'Failed' ? 'failed' : 'was cancelled'}`)}: ${plainLines(newest.message, '  ')}\n`];
 }
 
 function liveLines(cli: Cli, project: ProjectView): string {

@@ -3,7 +3,7 @@ import type { ExecutionView } from '../../functions/api/executions/execution-vie
 import type { ReleaseView } from '../../functions/api/releases/release-view.ts';
 import type { Change } from '../../functions/api/executions/watch.ts';
 import { duration, shortRef, shortSha } from '../terminal/format.ts';
-import { plain, type Style } from '../terminal/io.ts';
+import { plain, plainLines, type Style } from '../terminal/io.ts';
 
 /** Executions whose beginning is remembered, to say how long it took until they were live. */
 const REMEMBERED = 1000;
@@ -40,7 +40,7 @@ function keyOf({ host, current }: ReleaseView): string {
 
 function badLine({ project, phase, ref, sha, message, name, ended }: ExecutionView, style: Style): string {
   const what = [project, shortRef(ref), shortSha(sha)].filter(Boolean).join(' ');
-  return `${clock(ended, style)} ${style.red('✗')} ${what}  ${phase.toLowerCase()}${message ? `: ${plain(message)}` : ''}\n         ${style.dim(`npx tidemill logs ${name}`)}\n`;
+  return `${clock(ended, style)} ${style.red('✗')} ${what}  ${phase.toLowerCase()}${message ? `: ${plainLines(message, '         ')}` : ''}\n         ${style.dim(`npx tidemill logs ${name}`)}\n`;
 }
 
 function liveLine({ current, url }: ReleaseView, build: ExecutionView | undefined, style: Style): string {

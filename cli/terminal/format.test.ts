@@ -44,7 +44,7 @@ describe('format', () => {
   });
 
   test('what a stranger wrote cannot steer the terminal', () => {
-    expect(plain('a\u001B[2Jb\u001B]0;title\u0007c\r\nd\u009B31me\tf')).toBe('ab]0;titlecd31me\tf');
+    expect(plain('a\u001B[2Jb\u001B]0;title\u0007c\r\nd\u009B31me\tf')).toBe('ab]0;titlec d31me\tf');
   });
 
   test('colour only on a terminal, and never with NO_COLOR or a dumb one', () => {

@@ -40,7 +40,15 @@ export function styleOf(output: Output, env: Io['env']): Style {
   return { bold: paint(1, 22), dim: paint(2, 22), red: paint(31, 39), green: paint(32, 39), yellow: paint(33, 39), cyan: paint(36, 39) };
 }
 
-/** Text of a stranger (a commit, a log, a server's answer) without what could steer the terminal. Tabs stay. */
+/** Such text of several lines, those after the first indented. */
+export function plainLines(text: string, indent: string): string {
+  return text.trim().split('\n').map(plain).join(`\n${indent}`);
+}
+
+/** Text of a stranger (a commit, a log, a server's answer) as one line, without what could steer the terminal. Tabs stay; lines are kept apart. */
 export function plain(text: string): string {
-  return text.replace(/\u001B\[[0-9;?]*[ -/]*[@-~]/g, '').replace(/[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g, '');
+  return text
+    .replace(/\s*\n\s*/g, ' ')
+    .replace(/\u001B\[[0-9;?]*[ -/]*[@-~]/g, '')
+    .replace(/[\u0000-\u0008\u000A-\u001F\u007F-\u009F]/g, '');
 }

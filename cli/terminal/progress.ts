@@ -115,7 +115,7 @@ function render(line: Line, style: Style, width: number, frame: string): string 
   const label = plain(line.label).padEnd(LABEL_WIDTH);
   const took = line.started === undefined || line.state === 'waiting' || line.state === 'skipped' ? '' : duration((line.ended ?? Date.now()) - line.started);
   const room = width - LABEL_WIDTH - TIME_WIDTH - 7;
-  const detail = cut(plain(line.detail ?? ''), room);
+  const detail = cut(plain((line.detail ?? '').split('\n', 1)[0]!), room);
   const shownLabel = line.state === 'waiting' || line.state === 'skipped' ? style.dim(label) : label;
   return `  ${marks[line.state]} ${shownLabel} ${took.padStart(TIME_WIDTH)}  ${line.state === 'failed' ? style.red(detail) : style.dim(detail)}`.trimEnd();
 }

@@ -25,6 +25,11 @@ export function shortRef(ref: string): string {
   return ref.replace(/^refs\/(?:heads|tags)\//, '');
 }
 
+/** Where a secret that a run may name is kept. Tasks name secrets of this prefix only, so that none can name one of tidemill's own. */
+export function runSecretName(namespace: string, name: string): string {
+  return `run.${namespace}.${name}`;
+}
+
 export function isTag(ref: string): boolean {
   return ref.startsWith('refs/tags/');
 }

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runSecretName } from '../decisions/names.ts';
 import type { Obj } from '../objects/kinds.ts';
 import { CACHE_ANNOTATION, type TaskRunStatus, isDone, succeeded } from '../objects/taskrun.ts';
 import type { Ref } from '../ports/objects.ts';
@@ -217,11 +218,11 @@ function references(secrets: Secrets, directory: string, { namespace }: Ref): Re
   };
 }
 
-/** Secrets for runs have names of their own, run.<namespace>.<name>, so that no Task can name one of tidemill's. A JSON object of strings has its keys; anything else is under "value". */
+/** A JSON object of strings has its keys; anything else is under "value". */
 async function runSecret(secrets: Secrets, namespace: string, name: string): Promise<Record<string, Buffer> | undefined> {
   let text: string;
   try {
-    text = await secrets.get(`run.${namespace}.${name}`);
+    text = await secrets.get(runSecretName(namespace, name));
   } catch (error) {
     if (error instanceof MissingSecret) return undefined;
     throw error;

@@ -43,7 +43,7 @@ export function outputStep(storage: Storage): Builtin {
     for (const [key, value] of Object.entries(results)) await context.result(key, String(value));
     if (left.size > 0) context.log(`left out: ${[...left].sort().join(', ')}`);
     context.log(
-      `${manifest.files.length} files, ${size} bytes of ${name} stored in ${Math.round(performance.now() - began)} ms as ${site.digest.slice(0, 19)}`,
+      `${manifest.files.length} ${manifest.files.length === 1 ? 'file' : 'files'}, ${size} bytes of ${name} stored in ${Math.round(performance.now() - began)} ms as ${site.digest.slice(0, 19)}`,
     );
     return 0;
   };

@@ -5,8 +5,10 @@ import { readSecret } from '../../terminal/prompt.ts';
 export const define: Define = (program, cli) => {
   const secret = program
     .command('secret')
-    .summary('values that builds and hooks use, and nobody reads back')
-    .description('Secrets are written, replaced and removed, and never shown. The value is typed when asked for, or piped in.')
+    .summary('values that builds use, and nobody reads back')
+    .description(
+      'Secrets are written, replaced and removed, and never shown. The value is typed when asked for, or piped in. A step of .tidemill.yaml has it as `env: [{name: TOKEN, valueFrom: {secretKeyRef: {name: npm-token, key: value}}}]`; where the value is a JSON object of strings, its keys are the keys.',
+    )
     .helpCommand(false)
     .addHelpText(
       'before',

@@ -1,6 +1,7 @@
-// /secrets: written, replaced, removed; never read back.
+// /secrets: what the Tasks of builds name (secretKeyRef, with the key "value"); written, replaced, removed, never read back.
 import type { Hono } from 'hono';
 import { z } from 'zod';
+import { runSecretName } from '../../../shared/decisions/names.ts';
 import { label } from '../../../shared/objects/fields.ts';
 import type { Api } from '../deps.ts';
 import { invalid } from '../http/problem.ts';
@@ -10,21 +11,21 @@ const putBody = z.strictObject({ value: secretValue });
 
 export function secrets(app: Hono, api: Api): void {
   app.put('/secrets/:secret', async (c) => {
-    const name = secretName(c.req.param('secret'));
+    const name = secretName(api, c.req.param('secret'));
     const { value } = await body(c.req.raw, putBody);
     await api.secrets.set(name, value);
     return new Response(null, { status: 204 });
   });
 
   app.delete('/secrets/:secret', async (c) => {
-    await api.secrets.delete(secretName(c.req.param('secret')));
+    await api.secrets.delete(secretName(api, c.req.param('secret')));
     return new Response(null, { status: 204 });
   });
 }
 
-/** One DNS label. tidemill's own have a dot (hook.…, credential.…), so that nobody overwrites those by a name of his own. */
-function secretName(given: string): string {
+/** Where it is kept, below a prefix that none of tidemill's own has (hook.…, credential.…), so that nobody overwrites those by a name of his own. */
+function secretName(api: Api, given: string): string {
   const checked = label.safeParse(given);
   if (!checked.success) throw invalid(422, 'name of the secret', checked.error);
-  return checked.data;
+  return runSecretName(api.namespace, checked.data);
 }

@@ -73,11 +73,11 @@ describe('requests', () => {
 
   test('a secret is kept and never given back', async () => {
     await api.json(204, 'PUT', '/secrets/npm-token', { value: 'hush' });
-    expect(await api.secrets.get('npm-token')).toBe('hush');
+    expect(await api.secrets.get('run.default.npm-token')).toBe('hush');
     expect((await api.call('GET', '/secrets/npm-token')).status).toBe(404);
     await api.json(422, 'PUT', '/secrets/npm-token', { value: 'ü'.repeat(40_000) });
     await api.json(204, 'DELETE', '/secrets/npm-token');
-    await expect(api.secrets.get('npm-token')).rejects.toThrow('no secret');
+    await expect(api.secrets.get('run.default.npm-token')).rejects.toThrow('no secret');
   });
 
   test('no answer is stored by anybody on the way', async () => {

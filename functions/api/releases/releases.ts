@@ -11,6 +11,7 @@ import { requestKey } from '../http/idempotency.ts';
 import type { Wanted } from './release-outcome.ts';
 import { releaseOutcome, whatWouldNotChange } from './release-outcome.ts';
 import { releaseView, viewRelease } from './release-view.ts';
+import { Problem } from '../http/problem.ts';
 import { find, list, newest, reply } from '../http/reply.ts';
 import { body, optionalBody, page, query } from '../http/request.ts';
 import { findVersion } from './versions.ts';
@@ -56,7 +57,9 @@ export function releases(app: Hono, api: Api): void {
     const { wait } = query(c.req.raw, waitQuery);
     const { version, environment, by } = await optionalBody(c.req.raw, rollbackBody);
     const project = await find(api, 'Project', c.req.param('project'));
-    await find(api, 'Release', releaseName(project.metadata.name, environment));
+    const ref = { namespace: api.namespace, name: releaseName(project.metadata.name, environment) };
+    if (!(await api.objects.get('Release', ref)))
+      throw new Problem(404, 'not-found', `Nothing of project ${project.metadata.name} has been live in ${environment} yet: there is nothing to roll back to.`);
     return move(api, c.req.raw, project, { action: 'rollback', environment, ...(version && { version }), ...(by && { by }) }, wait);
   });
 }
