@@ -23,8 +23,11 @@ export const handle: Handler<Entry> = async (event, deps) => {
   if (!hook || hook.spec.paused) return {};
   const attempt = await deliver(hook, event, deps);
   if ('status' in attempt) return settled(event, { outcome: 'delivered', status: attempt.status }, deps);
-  if (!attempt.final && deps.attempt < deps.lastAttempt) throw new NotYet(attempt.failed, attempt.after_ms ?? pause_ms(deps.attempt));
-  return settled(event, { outcome: 'dead', reason: attempt.failed.slice(0, 4096) }, deps);
+  const reason = attempt.failed.slice(0, 4096);
+  if (attempt.final || deps.attempt >= deps.lastAttempt) return settled(event, { outcome: 'dead', reason }, deps);
+  // Attempts go on for days: whoever looks before their end sees that the receiver does not take it.
+  await remember(event, { outcome: 'retrying', reason }, deps);
+  throw new NotYet(attempt.failed, attempt.after_ms ?? pause_ms(deps.attempt));
 };
 
 async function deliver(hook: Obj<'Hook'>, event: Event, deps: Deps<Entry>): Promise<Attempt> {
@@ -85,10 +88,10 @@ async function settled(event: Event, end: End, deps: Deps<Entry>): Promise<{ out
  * In the hook's log, where an event stands once. Written here and not as the handler's outcome: many deliveries of one hook
  * end at the same time, and a conflict between two of them must not send either again.
  */
-async function remember(event: Event, end: End, { objects, now, attempt }: Deps<Entry>): Promise<void> {
+async function remember(event: Event, came: End | { outcome: 'retrying'; reason: string }, { objects, now, attempt }: Deps<Entry>): Promise<void> {
   const { namespace, hook: name } = event.data;
   const { id, type } = event.data.event;
-  const entry = { event: id, type, at: now(), attempts: attempt, ...end };
+  const entry = { event: id, type, at: now(), attempts: attempt, ...came };
   try {
     await modifyStatus(objects, 'Hook', { namespace, name }, ({ status }) => {
       const others = (status?.deliveries ?? []).filter((delivery) => delivery.event !== id);

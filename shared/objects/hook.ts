@@ -16,7 +16,7 @@ export const hookSpec = z.strictObject({
 
 export const hookStatus = z.object({
   conditions,
-  /** The newest deliveries, newest first. */
+  /** The newest deliveries, newest first; each once, with what came of its last attempt. */
   deliveries: z
     .array(
       z.object({
@@ -24,7 +24,7 @@ export const hookStatus = z.object({
         type: text(128),
         at: timestamp,
         attempts: z.int().positive(),
-        outcome: z.enum(['delivered', 'dead']),
+        outcome: z.enum(['delivered', 'retrying', 'dead']),
         status: z.int().optional(),
         reason: reason.optional(),
       }),
