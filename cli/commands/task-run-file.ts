@@ -53,8 +53,11 @@ async function read(cli: Cli, file: string): Promise<string> {
     return text;
   }
   const path = resolve(cli.io.cwd, file);
-  const found = await stat(path).catch(() => undefined);
-  if (!found?.isFile()) throw new CliError(EXIT.usage, `There is no file ${file}`);
+  const found = await stat(path).catch((error: unknown) => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new CliError(EXIT.usage, code === 'ENOENT' ? `There is no file ${file}` : `${file} cannot be read: ${message}`, { cause: error });
+  });
+  if (!found.isFile()) throw new CliError(EXIT.usage, `There is no file ${file}`);
   if (found.size > FILE_LIMIT) throw new CliError(EXIT.usage, `${file} has more than ${FILE_LIMIT} bytes`);
   return readFile(path, 'utf8');
 }

@@ -55,8 +55,11 @@ export function createConnector(options: ConnectOptions): Connector {
   async function addressOf({ url }: Repository): Promise<Address> {
     const address = checkAddress(url, options.allowLocal ?? false);
     if (address.kind !== 'local') return address;
-    const path = await realpath(address.url).catch(() => undefined); // Said below.
-    if (!path) throw new GitError('not-found', `There is no folder ${address.url}; check the path of the repository`);
+    const path = await realpath(address.url).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'EACCES')
+        throw new GitError('denied', `The folder ${address.url} may not be read by this user; change its permissions`);
+      throw new GitError('not-found', `There is no folder ${address.url}; check the path of the repository`);
+    });
     return { ...address, url: path };
   }
 

@@ -19,6 +19,8 @@ export interface ServerProcess {
   webhookSecret: string;
   /** From the spawn to the first answer of /healthz. */
   started_ms: number;
+  /** From the spawn to the first "ready" of /readyz: from then on it serves sites and the API. */
+  ready_ms: number;
   /** Resident memory in MB (10^6 bytes), from /proc. */
   rss_mb(): number;
   /** SIGINT, and then it has to end. */
@@ -35,14 +37,18 @@ export async function startServerProcess(data: string, args: readonly string[] =
   const ended = new Promise<number | null>((done) => child.once('close', done));
   let gone = false;
   void ended.then(() => (gone = true));
-  while (!(await answers(port))) {
-    if (gone || performance.now() - begin > START_LIMIT_MS) {
-      child.kill('SIGKILL');
-      throw new Error(`The server did not answer on port ${port}. It said:\n${output}`);
+  const waitFor = async (path: string): Promise<number> => {
+    while (!(await answers(port, path))) {
+      if (gone || performance.now() - begin > START_LIMIT_MS) {
+        child.kill('SIGKILL');
+        throw new Error(`The server did not answer ${path} on port ${port}. It said:\n${output}`);
+      }
+      await sleep(1);
     }
-    await sleep(1);
-  }
-  const started_ms = performance.now() - begin;
+    return performance.now() - begin;
+  };
+  const started_ms = await waitFor('/healthz');
+  const ready_ms = await waitFor('/readyz');
   const { pid } = child;
   if (pid === undefined) throw new Error('The server has no process id');
   const paths = dataPaths(data);
@@ -50,6 +56,7 @@ export async function startServerProcess(data: string, args: readonly string[] =
     pid,
     port,
     started_ms,
+    ready_ms,
     token: readFileSync(paths.token, 'utf8').trim(),
     webhookSecret: readFileSync(paths.webhookSecret, 'utf8').trim(),
     rss_mb: () => Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(join('/proc', String(pid), 'status'), 'utf8'))?.[1]) * 1.024e-3,
@@ -63,9 +70,9 @@ export async function startServerProcess(data: string, args: readonly string[] =
   };
 }
 
-async function answers(port: number): Promise<boolean> {
+async function answers(port: number, path: string): Promise<boolean> {
   // Refused until it listens: that is what is waited for.
-  return (await send(port, 'GET', '/healthz', {}).catch(() => undefined))?.status === 200;
+  return (await send(port, 'GET', path, {}).catch(() => undefined))?.status === 200;
 }
 
 /** A port that nobody has now; the gap until the server takes it is the bench's risk. */

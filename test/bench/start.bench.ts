@@ -24,6 +24,7 @@ export const run: RunBench = async (log) => {
     log(`keeping ${EXECUTIONS} executions`);
     await keepExecutions(data);
     const ours: number[] = [];
+    const ready: number[] = [];
     const theirs: number[] = [];
     const idle: number[] = [];
     const used: number[] = [];
@@ -43,6 +44,7 @@ export const run: RunBench = async (log) => {
       // The first round fills the caches of the file system and of compiled code.
       if (round > 0) {
         ours.push(server.started_ms);
+        ready.push(server.ready_ms);
         theirs.push(bare);
       }
       log(`round ${round}: ${server.started_ms.toFixed(0)} ms against ${bare.toFixed(0)} ms`);
@@ -62,7 +64,7 @@ export const run: RunBench = async (log) => {
     return [
       {
         bench: 'start',
-        what: `spawn of the server's own process to its first answer, ${EXECUTIONS.toLocaleString('en-US')} executions kept`,
+        what: `spawn of the server's own process to its first answer, which is that of /healthz, ${EXECUTIONS.toLocaleString('en-US')} executions kept`,
         ours: median(ours),
         peer: 'node -e 0',
         theirs: median(theirs),
@@ -70,6 +72,18 @@ export const run: RunBench = async (log) => {
         ratio,
         target: '<= 4',
         ok: ratio <= 4,
+        note: `medians of ${RUNS}`,
+      },
+      {
+        bench: 'start',
+        what: 'the same until /readyz says ready: from then on it serves sites and the API, which wait until then',
+        ours: median(ready),
+        peer: 'node -e 0',
+        theirs: median(theirs),
+        unit: 'ms',
+        ratio: median(ready) / median(theirs),
+        target: 'reported',
+        ok: true,
         note: `medians of ${RUNS}`,
       },
       memory('resident when idle after a start', median(idle)),
