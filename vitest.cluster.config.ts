@@ -1,0 +1,11 @@
+// The suites that need a cluster and its servers: `npm run test:cluster`. One file at a time, as they share the cluster.
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/cluster/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+});
