@@ -105,7 +105,15 @@ export const functions = {
   },
 } as const satisfies Record<string, FunctionEntry>;
 
-/** Functions that answer HTTP. What they emit enters the graph here. */
+export interface EdgeEntry {
+  does: string;
+  emits: readonly EventType[];
+  needs: readonly PortName[];
+  /** Where it exists; absent: wherever tidemill runs. */
+  only?: 'cluster';
+}
+
+/** Functions that answer HTTP, or a clock. What they emit enters the graph here. */
 export const edges = {
   'github-webhook': {
     does: 'verifies the raw bytes, keeps them, answers 202',
@@ -129,7 +137,32 @@ export const edges = {
     needs: ['objects', 'storage', 'runner', 'git', 'secrets'],
   },
   site: { does: 'serves what is released', emits: [], needs: ['objects', 'storage'] },
-} as const satisfies Record<string, { does: string; emits: readonly EventType[]; needs: readonly PortName[] }>;
+  bytes: {
+    does: 'gives a running step, for its token, what it may read and write',
+    emits: [],
+    needs: ['objects', 'storage', 'secrets'],
+    only: 'cluster',
+  },
+  watcher: {
+    does: 'tells of what people changed with kubectl and of TaskRuns that ended, and rings again for what was left behind',
+    emits: [
+      'dev.tidemill.artifact.requested.v1',
+      'dev.tidemill.artifact.resolved.v1',
+      'dev.tidemill.execution.requested.v1',
+      'dev.tidemill.execution.admitted.v1',
+      'dev.tidemill.execution.cancel-requested.v1',
+      'dev.tidemill.release.requested.v1',
+    ],
+    needs: ['objects', 'storage', 'runner', 'git', 'secrets'],
+    only: 'cluster',
+  },
+  'dead-letters': {
+    does: 'keeps what the Knative Broker gave up on',
+    emits: [],
+    needs: ['storage'],
+    only: 'cluster',
+  },
+} as const satisfies Record<string, EdgeEntry>;
 
 /** Emitted by the runner, in Tekton's form. */
 export const runnerEmits = [

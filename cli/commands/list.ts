@@ -78,7 +78,7 @@ async function listVersion(cli: Cli, client: Client, version: string): Promise<v
 
 function versionRow(artifact: ArtifactView): string[] {
   const size = artifact.type === 'site' ? bytes(artifact.size) : '';
-  return [artifact.project, artifact.version ?? '-', ago(artifact.createdAt), size, artifact.execution];
+  return [artifact.project, artifact.version ?? '-', ago(artifact.createdAt), size, artifact.execution ?? '-'];
 }
 
 async function projectOrNothing(client: Client, name: string): Promise<ProjectView | undefined> {

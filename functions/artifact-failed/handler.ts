@@ -6,6 +6,8 @@ import type { functions } from '../graph.ts';
 
 export const handle: Handler<(typeof functions)['artifact-failed']> = async (event, { objects, now }) => {
   const { namespace, execution: name, reason } = event.data;
+  // Nothing waited for it.
+  if (!name) return {};
   const execution = await objects.get('Execution', { namespace, name });
   if (!execution || isTerminal(execution.status)) return {};
   const status = closed(execution.status ?? { phase: 'Pending' }, 'Failed', now(), `The source could not be resolved: ${reason}`.slice(0, 4096));

@@ -1,4 +1,5 @@
 // A source was asked for: resolve it to a commit by its full SHA, which never changes again.
+import { credentialRef } from '../../shared/decisions/names.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { NotYet } from '../../shared/host/contract.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
@@ -15,7 +16,7 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
   if (artifact.status?.phase === 'Resolved') return resolved(event, artifact, artifact.status);
   const { url, ref, credential } = artifact.spec;
   try {
-    const commit = await deps.git.resolve({ url, ...(credential && { credential }) }, ref);
+    const commit = await deps.git.resolve({ url, ...(credential && { credential: credentialRef(namespace, credential) }) }, ref);
     return resolved(event, artifact, resolvedStatus(commit, deps.now()));
   } catch (error) {
     const final = deps.attempt >= deps.lastAttempt;

@@ -13,6 +13,7 @@ export const handle: Handler<Entry> = async (event, deps) => (event.data.type ==
 
 async function requestRelease(event: Event, { objects }: Deps<Entry>) {
   const { namespace, project: name, execution: executionName, artifact } = event.data;
+  if (!executionName) return {};
   const [project, execution] = await Promise.all([objects.get('Project', { namespace, name }), objects.get('Execution', { namespace, name: executionName })]);
   if (!project || !execution) return {};
   const { ref, lane, number, outdated, trigger } = execution.spec;

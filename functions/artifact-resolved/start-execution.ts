@@ -1,6 +1,7 @@
 // The commit of an execution is known: freeze the pipeline that it has at that commit, and start it if its lane has a slot.
 import { closed, defined, isTerminal } from '../../shared/decisions/execution.ts';
 import { isAdmitted } from '../../shared/decisions/lane.ts';
+import { credentialRef } from '../../shared/decisions/names.ts';
 import { planFiles, planPipeline } from '../../shared/decisions/plan.ts';
 import type { EventOf } from '../../shared/events/event.ts';
 import type { Deps } from '../../shared/host/contract.ts';
@@ -15,6 +16,7 @@ type Event = EventOf<Entry['consumes'][number]>;
 
 export async function startExecution(event: Event, deps: Deps<Entry>) {
   const { namespace, execution: name, project: projectName, artifact } = event.data;
+  if (!name) return {};
   const [project, source, execution] = await Promise.all([
     deps.objects.get('Project', { namespace, name: projectName }),
     deps.objects.get('Artifact', { namespace, name: artifact }),
@@ -46,7 +48,7 @@ async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status
   const sha = status.sha;
   if (!sha) throw new Error(`The source of execution ${execution.metadata.name} was told to be resolved, but has no commit`);
   const { url, credential } = project.spec.source;
-  const repository = { url, ...(credential && { credential }) };
+  const repository = { url, ...(credential && { credential: credentialRef(project.metadata.namespace, credential) }) };
   try {
     const pipeline = project.spec.pipeline ? await objects.get('Pipeline', { namespace: project.metadata.namespace, name: project.spec.pipeline }) : undefined;
     if (project.spec.pipeline && !pipeline) return { error: `The project names the pipeline ${project.spec.pipeline}, which does not exist` };

@@ -52,7 +52,7 @@ async function sign(
   { secrets, now }: Deps<Entry>,
 ): Promise<{ headers: Record<string, string> } | { failed: string }> {
   try {
-    return { headers: signedHeaders(await secrets.get(hook.spec.secret), messageId(event), now(), body) };
+    return { headers: signedHeaders(await secrets.get(hook.spec.secret, hook.metadata.namespace), messageId(event), now(), body) };
   } catch (error) {
     if (error instanceof MissingSecret || error instanceof EmptySecret) return { failed: error.message };
     throw error;

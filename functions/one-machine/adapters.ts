@@ -1,6 +1,7 @@
 // The adapters of one machine, opened in the data folder.
 import type { Log, Ports } from '../../shared/host/contract.ts';
 import type { dataPaths } from '../../shared/host/data-folder.ts';
+import { credentialReader } from '../../shared/host/credential-reader.ts';
 import { createFileSecrets } from '../../shared/host/file-secrets.ts';
 import type { Commit } from '../../shared/host/host.ts';
 import { createGit } from '../../shared/git/git.ts';
@@ -9,7 +10,6 @@ import { createLocalRunner } from '../../shared/runner/local.ts';
 import { createSteps } from '../../shared/steps/steps.ts';
 import { createFsStorage } from '../../shared/storage/fs.ts';
 import { openStore } from '../../shared/store/store.ts';
-import { credentialReader } from './credentials.ts';
 
 export interface Adapters extends Ports {
   broker: Broker;

@@ -4,13 +4,13 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import type { dataPaths } from '../../shared/host/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
+import { createPublish } from '../../shared/host/root-events.ts';
 import { type AnyHandler, startHost } from '../../shared/host/host.ts';
 import type { GithubWebhook } from '../github-webhook/accept.ts';
 import { functions } from '../graph.ts';
 import { createRepositoryWatch } from '../repository-watch/watch.ts';
 import { type AdapterOptions, openAdapters } from './adapters.ts';
 import { type Api, lazyApi, type LazySite, lazySite } from './lazy.ts';
-import { createPublish } from './publish.ts';
 import { siteLinks } from './site-links.ts';
 import { createWebhook } from './webhook.ts';
 

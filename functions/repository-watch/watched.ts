@@ -1,4 +1,5 @@
 // One repository that is watched for the projects that are built from it: looks at its refs, tells what moved, remembers what it told.
+import { credentialRef } from '../../shared/decisions/names.ts';
 import { canonicalRepository, localPath } from '../../shared/decisions/source/repository.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
@@ -36,8 +37,8 @@ export interface Watched {
 const OF_ONE_PUBLISH = 50;
 
 /** Which projects are watched together: those that read one repository in one way. */
-export function watchKey({ spec }: Obj<'Project'>): string {
-  return `${canonicalRepository(spec.source.url)}\0${spec.source.credential ?? ''}`;
+export function watchKey({ metadata, spec }: Obj<'Project'>): string {
+  return `${canonicalRepository(spec.source.url)}\0${spec.source.credential ? credentialRef(metadata.namespace, spec.source.credential) : ''}`;
 }
 
 export function createWatched(deps: WatchDeps): Watched {
@@ -63,7 +64,7 @@ export function createWatched(deps: WatchDeps): Watched {
     const first = all[0];
     if (!first) return;
     const { url, credential } = first.spec.source;
-    const repository: Repository = { url, ...(credential && { credential }) };
+    const repository: Repository = { url, ...(credential && { credential: credentialRef(first.metadata.namespace, credential) }) };
     try {
       const { heads, defaultBranch } = await git.heads(repository);
       goOn();

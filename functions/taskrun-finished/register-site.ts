@@ -1,5 +1,5 @@
 // A TaskRun left a site: give it a version, make its files visible under it, and describe it as an Artifact.
-import { labelHash, siteName } from '../../shared/decisions/names.ts';
+import { labelHash, siteName, storageFolder } from '../../shared/decisions/names.ts';
 import { nthVersion, versionName } from '../../shared/decisions/version.ts';
 import type { Deps } from '../../shared/host/contract.ts';
 import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
@@ -34,7 +34,7 @@ export async function registerSite(
   if (!source?.status?.git) throw new Error(`The source ${sourceRef} of execution ${execution.metadata.name} is not resolved`);
   const ref = execution.spec.ref;
   const wanted = versionName({ ref, sha: source.status.git.sha, commitTime: source.status.git.commitTime }, left.packageVersion);
-  const published = await publish(project, wanted, ref.startsWith('refs/tags/'), left, deps);
+  const published = await publish(storageFolder(namespace, project), wanted, ref.startsWith('refs/tags/'), left, deps);
   if ('refused' in published) return published;
   const now = deps.now();
   return {
@@ -72,7 +72,7 @@ type Deployable = Pick<Deps<(typeof functions)['taskrun-finished']>, 'storage'>;
 
 /** Under the first name of its row that is free or holds the same files already. A tag has only the one name. */
 async function publish(
-  project: string,
+  folder: string,
   wanted: string,
   isTag: boolean,
   left: Left,
@@ -82,18 +82,18 @@ async function publish(
   for (let n = 0; n < (isTag ? 1 : MAX_REBUILDS); n++) {
     const version = nthVersion(wanted, n);
     try {
-      await storage.publishTree(`${project}/${version}`, manifest.entries);
+      await storage.publishTree(`${folder}/${version}`, manifest.entries);
     } catch (error) {
       if (error instanceof AlreadyStored) continue;
       throw error;
     }
     // An archive that is there already is of the same files: it may only have been packed by another zlib.
-    const archive = `${project}/archive/${version}.tar.gz`;
+    const archive = `${folder}/archive/${version}.tar.gz`;
     if (!(await storage.stat(archive))) await storage.publishBlob(archive, left.archive);
     return { version };
   }
   if (isTag) return { refused: `Version ${wanted} is stored already with other content: a tag that was released does not change; push a new tag` };
-  throw new Error(`${wanted} of ${project} was built ${MAX_REBUILDS} times with other content each time: the build is not reproducible`);
+  throw new Error(`${wanted} of ${folder} was built ${MAX_REBUILDS} times with other content each time: the build is not reproducible`);
 }
 
 function whatWasLeft(taskRun: Obj<'TaskRun'>): Left | undefined {

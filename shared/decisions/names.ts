@@ -5,6 +5,9 @@ import type { Obj, SpecOf } from '../objects/kinds.ts';
 import { PRODUCTION } from '../objects/release.ts';
 import { canonicalRepository } from './source/repository.ts';
 
+/** Where objects stand when nobody says where. */
+export const DEFAULT_NAMESPACE = 'default';
+
 /** A DNS label of at most 63 characters: what pods, label values and host names can carry. */
 const MAX_LABEL = 63;
 
@@ -28,6 +31,22 @@ export function shortRef(ref: string): string {
 /** Where a secret that a run may name is kept. Tasks name secrets of this prefix only, so that none can name one of tidemill's own. */
 export function runSecretName(namespace: string, name: string): string {
   return `run.${namespace}.${name}`;
+}
+
+/** A Credential as the Git port takes it: what a project names stands in the project's own namespace. */
+export function credentialRef(namespace: string, name: string): string {
+  return namespace === DEFAULT_NAMESPACE ? name : `${namespace}/${name}`;
+}
+
+/** What a reference means; the other way round. */
+export function parseCredentialRef(ref: string): { namespace: string; name: string } {
+  const slash = ref.indexOf('/');
+  return slash < 0 ? { namespace: DEFAULT_NAMESPACE, name: ref } : { namespace: ref.slice(0, slash), name: ref.slice(slash + 1) };
+}
+
+/** Where a project's versions stand in Storage. Two projects of one name in two namespaces are two: a project's name holds no ".". */
+export function storageFolder(namespace: string, project: string): string {
+  return namespace === DEFAULT_NAMESPACE ? project : `${namespace}.${project}`;
 }
 
 export function isTag(ref: string): boolean {

@@ -93,7 +93,7 @@ describe('three pushes, in any order of all their events', () => {
       expect(all.map(({ spec, status }) => [spec.sha, status!.phase]).toSorted()).toEqual(HEADS.map((head) => [head, 'Succeeded']));
       const { current, history } = (await world.get('Release', 'site')).status!;
       const live = await world.get('Artifact', current!.artifact);
-      expect((await world.get('Execution', live.spec.execution)).spec.sha).toBe(HEADS[2]);
+      expect((await world.get('Execution', live.spec.execution!)).spec.sha).toBe(HEADS[2]);
       const numbers = [current!, ...history].map((entry) => entry.number!);
       expect(numbers).toEqual(numbers.toSorted((a, b) => b - a));
     });
@@ -133,7 +133,7 @@ describe('three pushes, in any order of all their events', () => {
       await nothingIsLeft(world);
       expect((await world.get('Execution', broken)).status).toMatchObject({ phase: 'Failed', message: 'Step check/unit failed: no' });
       const live = await world.get('Artifact', (await world.get('Release', 'site')).status!.current!.artifact);
-      expect((await world.get('Execution', live.spec.execution)).spec.sha).toBe(HEADS[1]);
+      expect((await world.get('Execution', live.spec.execution!)).spec.sha).toBe(HEADS[1]);
     });
   });
 });

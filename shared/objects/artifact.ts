@@ -1,14 +1,15 @@
 // Artifact: an immutable thing with a digest: a commit by SHA, a built site by the digest of its files.
 import { z } from 'zod';
 import { digest, gitRef, gitSha, name, reason, text, timestamp, url } from './fields.ts';
-import { conditions } from './meta.ts';
+import { conditions, outbox } from './meta.ts';
 import { siteSpec } from './project.ts';
 
 export const artifactSpec = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('git'),
     project: name,
-    execution: name,
+    /** Absent: nothing waits for it; somebody wants to know what the ref means. */
+    execution: name.optional(),
     url,
     /** Branch, tag or SHA that is wanted. */
     ref: gitRef,
@@ -34,6 +35,7 @@ export const artifactSpec = z.discriminatedUnion('type', [
 ]);
 
 export const artifactStatus = z.object({
+  outbox,
   /** Failed may be tried again; Invalid never will be. */
   phase: z.enum(['Unresolved', 'Resolved', 'Invalid', 'Failed']),
   conditions,

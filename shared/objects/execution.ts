@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { trigger } from '../events/types.ts';
 import { gitRef, gitSha, name, reason, text, timestamp } from './fields.ts';
-import { conditions } from './meta.ts';
+import { conditions, outbox } from './meta.ts';
 import { stages } from './pipeline.ts';
 import { siteSpec } from './project.ts';
 
@@ -49,6 +49,7 @@ const stageStatus = z.object({
 });
 
 export const executionStatus = z.object({
+  outbox,
   phase: executionPhase,
   /** Why it is in this phase, where that is not plain: what failed, and what to do. */
   message: reason.optional(),

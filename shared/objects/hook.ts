@@ -1,7 +1,7 @@
 // Hook: an address that wants to be told of events. Secrets stand in the secret store, never in the object.
 import { z } from 'zod';
 import { name, reason, text, timestamp } from './fields.ts';
-import { conditions } from './meta.ts';
+import { conditions, outbox } from './meta.ts';
 
 export const hookSpec = z.strictObject({
   url: z.url({ protocol: /^https?$/ }).max(2048),
@@ -15,6 +15,7 @@ export const hookSpec = z.strictObject({
 });
 
 export const hookStatus = z.object({
+  outbox,
   conditions,
   /** The newest deliveries, newest first; each once, with what came of its last attempt. */
   deliveries: z
@@ -41,4 +42,4 @@ export const credentialSpec = z.strictObject({
   /** Name in the secret store. */
   secret: name,
 });
-export const credentialStatus = z.object({ conditions });
+export const credentialStatus = z.object({ conditions, outbox });

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { gitRef, gitSha, name, text, timestamp } from './fields.ts';
 import { laneMode } from './project.ts';
+import { outbox } from './meta.ts';
 
 export const laneSpec = z.strictObject({
   project: name,
@@ -16,6 +17,7 @@ const laneEntry = z.object({
 });
 
 export const laneStatus = z.object({
+  outbox,
   /** As it stood in the project when the last execution was opened. */
   mode: laneMode,
   slots: z.int().min(1).max(100),

@@ -32,6 +32,26 @@ export type Condition = z.infer<typeof condition>;
 
 export const conditions = z.array(condition).max(16).optional();
 
+/** At most so many causes are remembered in one object; older ones are known to be long done. */
+export const MAX_OUTBOX = 32;
+
+/**
+ * What an event that was handled came to, written with the status itself: `events` (JSON, in order) until they are published.
+ * A cause that stands here is never decided again. Used where state and broker share no transaction.
+ */
+export const outbox = z
+  .array(
+    z.object({
+      /** Hash of source and id of the event that was handled. */
+      cause: text(64),
+      at: timestamp,
+      events: z.array(z.string().max(262_144)).max(1000).optional(),
+    }),
+  )
+  .max(MAX_OUTBOX)
+  .optional();
+export type Outbox = NonNullable<z.infer<typeof outbox>>;
+
 /** Labels that objects are found by. Values are at most 63 characters: hashes where the thing itself is longer. */
 export const LABEL = {
   project: 'tidemill.dev/project',

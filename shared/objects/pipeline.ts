@@ -1,7 +1,7 @@
 // Pipeline: stages in order; the steps of a stage run side by side, each as one Tekton TaskRun.
 import { z } from 'zod';
 import { duration, label, text } from './fields.ts';
-import { conditions } from './meta.ts';
+import { conditions, outbox } from './meta.ts';
 import { paramValue, taskSpec } from './taskrun.ts';
 
 export const step = z.strictObject({
@@ -35,7 +35,7 @@ export const stages = z
   .refine((all) => new Set(all.map((s) => s.name)).size === all.length, 'stage names must be unique');
 
 export const pipelineSpec = z.strictObject({ stages });
-export const pipelineStatus = z.object({ conditions });
+export const pipelineStatus = z.object({ conditions, outbox });
 
 export type Stage = z.infer<typeof stage>;
 export type Step = z.infer<typeof step>;

@@ -1,7 +1,7 @@
 // Project: a repository, how it is built, and how what comes of it is released.
 import { z } from 'zod';
 import { duration, label, name, relativePath, text, timestamp, url } from './fields.ts';
-import { conditions } from './meta.ts';
+import { conditions, outbox } from './meta.ts';
 import { stages } from './pipeline.ts';
 
 /** How a front end without stages of its own is built. Each absent field is found out from the repository. */
@@ -61,6 +61,7 @@ export const projectSpec = z.strictObject({
 });
 
 export const projectStatus = z.object({
+  outbox,
   /** Ready: True when the source could be reached at the last try; False says why not. */
   conditions,
   defaultBranch: text(256).optional(),

@@ -1,6 +1,7 @@
 // Push: what a teller said of a ref, and what came of it, or why nothing did.
 import { z } from 'zod';
 import { digest, gitRef, gitSha, name, namespace, reason, text, timestamp, url } from './fields.ts';
+import { outbox } from './meta.ts';
 
 export const pushSpec = z.strictObject({
   kind: z.enum(['branch', 'tag', 'branch-deleted', 'pull-request']),
@@ -14,6 +15,7 @@ export const pushSpec = z.strictObject({
 });
 
 export const pushStatus = z.object({
+  outbox,
   /** When the server says that it was pushed; a poll cannot know, and a webhook that comes later fills it in. */
   pushedAt: timestamp.optional(),
   /** Everyone who told of this push: event ids with their teller. The first made it. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { trigger } from '../events/types.ts';
 import { digest, label, name, reason, text, timestamp } from './fields.ts';
-import { conditions } from './meta.ts';
+import { conditions, outbox } from './meta.ts';
 import { siteSpec } from './project.ts';
 
 export const PRODUCTION = 'production';
@@ -13,6 +13,8 @@ export const releaseSpec = z.strictObject({
   environment: name,
   /** First label of the host name it is served on: <project>, or <branch>--<project>. */
   host: label,
+  /** What somebody who writes this object wants live: a version, or "latest". Asked for once, when it is set or changed. */
+  deploy: z.strictObject({ version: text(128) }).optional(),
 });
 
 const deployment = z.object({
@@ -32,6 +34,7 @@ const deployment = z.object({
 });
 
 export const releaseStatus = z.object({
+  outbox,
   conditions,
   /** What is live; absent when the environment was retired or has had nothing yet. */
   current: deployment.optional(),

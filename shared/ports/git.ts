@@ -4,7 +4,7 @@
 export interface Repository {
   /** http(s)://, ssh://, user@host:path, or the absolute path of a local repository. Never with a password in it. */
   url: string;
-  /** Name of the Credential to use; sent to that credential's host only. */
+  /** The Credential to use, as credentialRef() names it; sent to that credential's host only. */
   credential?: string;
   submodules?: boolean;
 }

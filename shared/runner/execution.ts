@@ -222,7 +222,7 @@ function references(secrets: Secrets, directory: string, { namespace }: Ref): Re
 async function runSecret(secrets: Secrets, namespace: string, name: string): Promise<Record<string, Buffer> | undefined> {
   let text: string;
   try {
-    text = await secrets.get(runSecretName(namespace, name));
+    text = await secrets.get(runSecretName(namespace, name), namespace);
   } catch (error) {
     if (error instanceof MissingSecret) return undefined;
     throw error;

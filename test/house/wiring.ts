@@ -65,7 +65,7 @@ export function unmarkedCycles(wiring: Wiring): string[] {
 }
 
 /** Folders in functions/ that are no function: what composes them. */
-const NOT_FUNCTIONS = ['one-machine'];
+const NOT_FUNCTIONS = ['one-machine', 'in-cluster'];
 
 /** A sentence for each function without its handler, test or README, and for each folder that the graph does not know. */
 export function folderGaps(wiring: Wiring, files: readonly string[]): string[] {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApi } from '../../functions/api/api.ts';
-import { createPublish } from '../../functions/one-machine/publish.ts';
+import { createPublish } from '../../shared/host/root-events.ts';
 import { functions } from '../../functions/graph.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import { createFileSecrets } from '../../shared/host/file-secrets.ts';

@@ -27,12 +27,12 @@ export function credentials(app: Hono, api: Api): void {
   app.post('/credentials', async (c) => {
     const { value, name: wanted, ...rest } = await body(c.req.raw, createBody);
     const spec: SpecOf<'Credential'> = { ...rest, secret: `credential.${api.newId()}` };
-    await api.secrets.set(spec.secret, value);
+    await api.secrets.set(spec.secret, value, api.namespace);
     try {
       const credential = await api.objects.create<'Credential'>({ kind: 'Credential', metadata: { namespace: api.namespace, name: wanted }, spec });
       return reply(credentialView, view(credential), 201);
     } catch (error) {
-      await api.secrets.delete(spec.secret);
+      await api.secrets.delete(spec.secret, api.namespace);
       throw error;
     }
   });
@@ -42,7 +42,7 @@ export function credentials(app: Hono, api: Api): void {
   app.delete('/credentials/:credential', async (c) => {
     const credential = await find(api, 'Credential', c.req.param('credential'));
     await api.objects.delete('Credential', { namespace: api.namespace, name: credential.metadata.name });
-    await api.secrets.delete(credential.spec.secret);
+    await api.secrets.delete(credential.spec.secret, api.namespace);
     return new Response(null, { status: 204 });
   });
 }

@@ -54,7 +54,7 @@ export function hooks(app: Hono, api: Api): void {
   app.delete('/hooks/:hook', async (c) => {
     const hook = await find(api, 'Hook', c.req.param('hook'));
     await api.objects.delete('Hook', { namespace: api.namespace, name: hook.metadata.name });
-    await api.secrets.delete(hook.spec.secret);
+    await api.secrets.delete(hook.spec.secret, api.namespace);
     return new Response(null, { status: 204 });
   });
 
@@ -75,12 +75,12 @@ async function createHook(api: Api, wanted: z.infer<typeof createBody>): Promise
   const id = api.newId();
   const spec: SpecOf<'Hook'> = { ...rest, secret: `hook.${id}` };
   const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
-  await api.secrets.set(spec.secret, secret);
+  await api.secrets.set(spec.secret, secret, api.namespace);
   try {
     const metadata = { namespace: api.namespace, name: given ?? `hook-${id.slice(-12)}`, labels: hookLabels(spec) };
     return { hook: await api.objects.create<'Hook'>({ kind: 'Hook', metadata, spec }), secret };
   } catch (error) {
-    await api.secrets.delete(spec.secret);
+    await api.secrets.delete(spec.secret, api.namespace);
     throw error;
   }
 }

@@ -13,12 +13,12 @@ export function secrets(app: Hono, api: Api): void {
   app.put('/secrets/:secret', async (c) => {
     const name = secretName(api, c.req.param('secret'));
     const { value } = await body(c.req.raw, putBody);
-    await api.secrets.set(name, value);
+    await api.secrets.set(name, value, api.namespace);
     return new Response(null, { status: 204 });
   });
 
   app.delete('/secrets/:secret', async (c) => {
-    await api.secrets.delete(secretName(api, c.req.param('secret')));
+    await api.secrets.delete(secretName(api, c.req.param('secret')), api.namespace);
     return new Response(null, { status: 204 });
   });
 }

@@ -4,7 +4,7 @@ import { executionSpec, executionStatus } from '../../../shared/objects/executio
 import { name, timestamp } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 
-const fields = { name, createdAt: timestamp, ...executionSpec.shape, ...executionStatus.omit({ conditions: true }).shape };
+const fields = { name, createdAt: timestamp, ...executionSpec.shape, ...executionStatus.omit({ conditions: true, outbox: true }).shape };
 
 export const executionView = z.object(fields);
 /** In lists: without the frozen definition, which can be large. */

@@ -1,5 +1,6 @@
 // The end of a project: nothing new begins, what runs is ended, its objects go. Killed half-way, the same request goes on where it stopped.
 import { z } from 'zod';
+import { storageFolder } from '../../../shared/decisions/names.ts';
 import { eachObject } from '../../../shared/host/modify.ts';
 import type { Kind } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
@@ -26,7 +27,7 @@ export async function deleteProject(api: Api, name: string): Promise<DeletedProj
   const objects: Record<string, number> = {};
   for (const kind of BELONGINGS) objects[kind] = await deleteAll(api, kind, name);
   await ignoring(NotFound, api.objects.delete('Project', { namespace: api.namespace, name }));
-  return { deleted: name, objects, kept: `The built files stay in the store, under ${name}/ and ${name}/archive/.` };
+  return { deleted: name, objects, kept: `The built files stay in the store, under ${storageFolder(api.namespace, name)}/.` };
 }
 
 /** So that no push that comes in meanwhile opens an execution. */
@@ -60,7 +61,7 @@ async function deleteAll(api: Api, kind: (typeof BELONGINGS)[number], project: s
 }
 
 async function deleteHookSecret(api: Api, spec: object): Promise<void> {
-  if ('secret' in spec && typeof spec.secret === 'string') await api.secrets.delete(spec.secret);
+  if ('secret' in spec && typeof spec.secret === 'string') await api.secrets.delete(spec.secret, api.namespace);
 }
 
 function belongingTo(api: Api, project: string) {

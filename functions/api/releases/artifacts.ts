@@ -13,11 +13,21 @@ import { find, list, newest, reply } from '../http/reply.ts';
 import { page, query } from '../http/request.ts';
 import { artifactsOfVersion } from './versions.ts';
 
-const common = { name, createdAt: timestamp, project: name, execution: name, ...artifactStatus.omit({ conditions: true }).shape };
+const common = { name, createdAt: timestamp, project: name, ...artifactStatus.omit({ conditions: true, outbox: true }).shape };
 
 const artifactView = z.discriminatedUnion('type', [
-  z.object({ ...common, type: z.literal('git'), url, ref: gitRef }),
-  z.object({ ...common, type: z.literal('site'), source: name, taskRun: name, manifest: digest, archive: digest, files: z.int(), size: z.int() }),
+  z.object({ ...common, execution: name.optional(), type: z.literal('git'), url, ref: gitRef }),
+  z.object({
+    ...common,
+    execution: name,
+    type: z.literal('site'),
+    source: name,
+    taskRun: name,
+    manifest: digest,
+    archive: digest,
+    files: z.int(),
+    size: z.int(),
+  }),
 ]);
 export type ArtifactView = z.infer<typeof artifactView>;
 

@@ -1,8 +1,8 @@
 // Root events: what begins a chain without a cause of its own, such as a request of the API.
-import type { Output, TidemillEvent } from '../../shared/events/event.ts';
-import { parseData } from '../../shared/events/event.ts';
-import { beginChain, rootId } from '../../shared/events/ids.ts';
-import type { Broker } from '../../shared/ports/broker.ts';
+import type { Output, TidemillEvent } from '../events/event.ts';
+import { parseData } from '../events/event.ts';
+import { beginChain, rootId } from '../events/ids.ts';
+import type { Broker } from '../ports/broker.ts';
 
 /** The same key again gives the same events, which the broker drops. */
 export function createPublish(broker: Broker, now: () => string, source = '/functions/api') {
