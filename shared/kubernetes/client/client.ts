@@ -1,0 +1,169 @@
+// How everyone in tidemill talks to the API server: plain requests over kept-alive connections, with the credentials of a kubeconfig or of the pod.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Connect, Connection } from './connection.ts';
+import { answerError, KubeError } from './error.ts';
+import { type Call, open, readText } from './exchange.ts';
+import { lines } from './lines.ts';
+import { waitBeforeRetry } from './retry.ts';
+import { createSockets, type Sockets } from './sockets.ts';
+
+export type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+export type Query = Record<string, string | number | boolean | undefined>;
+
+export interface RequestOptions {
+  /** Sent as JSON. */
+  body?: unknown;
+  /** Default application/json; a patch must say which it is (PATCH below). */
+  contentType?: string;
+  query?: Query;
+  signal?: AbortSignal | undefined;
+  /** For one try, from its start to the end of the answer. Default 30 s. */
+  timeout_ms?: number;
+}
+
+export interface StreamOptions {
+  query?: Query;
+  signal?: AbortSignal | undefined;
+  /** Throws KubeError "Stalled" when nothing comes for so long. Absent: waits for ever. */
+  idle_ms?: number;
+}
+
+export interface KubeClient {
+  /**
+   * The answer's JSON. Throws KubeError for every other answer, and for none.
+   * Tried again, for a few seconds, where that is safe: a GET whatever failed; anything that never left this process, or was answered 429 (Retry-After is kept).
+   * A write whose answer was lost is the caller's to look after (`uncertain`).
+   */
+  request<T = unknown>(method: Method, path: string, options?: RequestOptions): Promise<T>;
+  /** The answer's lines, as they come: watches and logs. Never tried again once a line was told. Ends when the server ends it; throws the signal's reason. */
+  stream(path: string, options?: StreamOptions): AsyncGenerator<string, void, undefined>;
+  /** The answer's text, tried again as request is: what is not JSON, such as a finished log or /readyz. */
+  text(path: string, options?: Omit<RequestOptions, 'body' | 'contentType'>): Promise<string>;
+  /** Of the kubeconfig's context or of the pod. */
+  namespace(): Promise<string>;
+  /** Ends every connection. */
+  close(): void;
+}
+
+export const PATCH = {
+  merge: 'application/merge-patch+json',
+  json: 'application/json-patch+json',
+  apply: 'application/apply-patch+yaml',
+} as const;
+
+const TIMEOUT_MS = 30_000;
+const USER_AGENT = 'tidemill';
+
+interface Link {
+  connection: Connection;
+  sockets: Sockets;
+}
+
+export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect: Connect; userAgent?: string }): KubeClient {
+  let linked: Promise<Link> | undefined;
+  const link = () => {
+    linked ??= connect()
+      .then((connection) => ({ connection, sockets: createSockets(connection) }))
+      .catch((error: unknown) => {
+        linked = undefined;
+        throw error;
+      });
+    return linked;
+  };
+
+  /** One answer of 2xx. A 401 is asked again once with credentials read anew: it was refused before anything was done. */
+  const answer = async (call: Call, streaming: boolean, renew = false): Promise<Awaited<ReturnType<typeof open>>> => {
+    const { connection, sockets } = await link();
+    const headers = { ...call.headers, ...(await connection.headers(renew)) };
+    const response = await open(sockets, { ...call, headers }, streaming);
+    const status = response.statusCode ?? 0;
+    if (status >= 200 && status < 300) return response;
+    const body = await readText(response).catch((error: unknown) => `the answer broke off: ${(error as Error).message}`);
+    if (status === 401 && !renew) return answer(call, streaming, true);
+    throw answerError(whatOf(call), status, response.headers['retry-after'], body);
+  };
+
+  const exchange = async (call: Call, timeout_ms: number): Promise<string> => {
+    const timeout = AbortSignal.timeout(timeout_ms);
+    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
+    try {
+      return await readText(await answer({ ...call, signal }, false));
+    } catch (error) {
+      if (error instanceof KubeError || call.signal?.aborted) throw error;
+      const [reason, why] = timeout.aborted ? ['Timeout', `no answer within ${timeout_ms} ms`] : ['NoAnswer', (error as Error).message];
+      throw new KubeError({ status: 0, reason, message: `${whatOf(call)}: ${why}`, uncertain: true, cause: error });
+    }
+  };
+
+  const callOf = (method: Method, path: string, options: RequestOptions): Call => ({
+    method,
+    path: withQuery(path, options.query),
+    headers: {
+      accept: 'application/json',
+      'user-agent': userAgent,
+      ...(options.body !== undefined && { 'content-type': options.contentType ?? 'application/json' }),
+    },
+    ...(options.body !== undefined && { body: JSON.stringify(options.body) }),
+    signal: options.signal,
+  });
+
+  const retried = async (call: Call, timeout_ms: number = TIMEOUT_MS): Promise<string> => {
+    const start = performance.now();
+    for (let tries = 1; ; tries++) {
+      try {
+        return await exchange(call, timeout_ms);
+      } catch (error) {
+        const wait = error instanceof KubeError ? waitBeforeRetry(call.method, error, tries, performance.now() - start) : undefined;
+        if (wait === undefined) throw error;
+        await sleep(wait, undefined, call.signal ? { signal: call.signal } : {});
+      }
+    }
+  };
+
+  return {
+    request: async <T>(method: Method, path: string, options: RequestOptions = {}) => {
+      const call = callOf(method, path, options);
+      return parseJson<T>(call, await retried(call, options.timeout_ms));
+    },
+    text: async (path, options = {}) => {
+      const call = callOf('GET', path, options);
+      return retried({ ...call, headers: { ...call.headers, accept: '*/*' } }, options.timeout_ms);
+    },
+    async *stream(path, options = {}) {
+      const call = callOf('GET', path, options);
+      const response = await answer({ ...call, headers: { ...call.headers, accept: '*/*' } }, true);
+      try {
+        yield* lines(response, whatOf(call), options.idle_ms);
+      } catch (error) {
+        options.signal?.throwIfAborted();
+        throw error;
+      }
+    },
+    namespace: async () => (await link()).connection.namespace,
+    close: () => {
+      const closing = linked;
+      linked = undefined;
+      void closing?.then(
+        ({ sockets }) => sockets.close(),
+        () => undefined,
+      );
+    },
+  };
+}
+
+function withQuery(path: string, query: Query | undefined): string {
+  const entries = Object.entries(query ?? {}).filter(([, value]) => value !== undefined);
+  if (entries.length === 0) return path;
+  return `${path}?${entries.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`).join('&')}`;
+}
+
+const whatOf = ({ method, path }: Call) => `${method} ${path.replace(/\?.*/, '')}`;
+
+function parseJson<T>(call: Call, text: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    const message = `${whatOf(call)}: the answer is no JSON; is it the API server that answers at this address?`;
+    throw new KubeError({ status: 0, reason: 'BadAnswer', message, uncertain: true, cause: error });
+  }
+}

@@ -1,0 +1,45 @@
+// Sockets to one API server: kept alive, bounded, watches apart from requests so that neither waits for the other.
+import http from 'node:http';
+import https from 'node:https';
+import tls from 'node:tls';
+import type { Connection } from './connection.ts';
+
+const MAX_SOCKETS = 64;
+const MAX_STREAMS = 256;
+/** The API server closes what is idle for 90 s: we go first, so that no request meets a socket that is being closed. */
+const IDLE_MS = 60_000;
+
+export interface Sockets {
+  request: typeof http.request;
+  base: URL;
+  requests: http.Agent;
+  streams: http.Agent;
+  close(): void;
+}
+
+export function createSockets(connection: Connection): Sockets {
+  const base = new URL(connection.server);
+  const secure = base.protocol === 'https:';
+  if (!secure && base.protocol !== 'http:') throw new Error(`The API server's address ${base.protocol}//${base.host} is neither http nor https`);
+  const make = (maxSockets: number) => connection.agent ?? (secure ? secureAgent(connection, maxSockets) : new http.Agent(common(maxSockets)));
+  const requests = make(MAX_SOCKETS);
+  const streams = make(MAX_STREAMS);
+  const close = () => {
+    requests.destroy();
+    streams.destroy();
+  };
+  return { request: secure ? https.request : http.request, base, requests, streams, close };
+}
+
+const common = (maxSockets: number): http.AgentOptions => ({ keepAlive: true, keepAliveMsecs: 30_000, maxSockets, timeout: IDLE_MS });
+
+function secureAgent({ tls: given }: Connection, maxSockets: number): https.Agent {
+  const { ca, cert, key, servername, insecure } = given ?? {};
+  return new https.Agent({
+    ...common(maxSockets),
+    // Parsed once: given as they are, they would be parsed for each connection, and be part of the key that each request looks its socket up by.
+    secureContext: tls.createSecureContext({ ca, cert, key }),
+    ...(servername && { servername }),
+    ...(insecure && { rejectUnauthorized: false }),
+  });
+}
