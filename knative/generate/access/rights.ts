@@ -1,0 +1,104 @@
+// What each service account may do at the API server: the kinds that its function's code touches, with the verbs that it uses, and nothing else.
+// rights.test.ts holds this table against what the handlers do.
+import type { Kind } from '../../../shared/objects/kinds.ts';
+
+/** `status`: write the status; the others are the API server's own verbs. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'status';
+
+/** tidemill's kinds and TaskRun; then those that are the cluster's own. */
+export type Thing = Kind | 'Secret' | 'Pod' | 'PodLog' | 'TokenReview' | 'Lease' | 'Event';
+
+export type Table = Partial<Record<Thing, readonly Verb[]>>;
+
+export interface Rights {
+  /** In every namespace: tidemill's own objects, which hold no secret, wherever somebody writes them. */
+  cluster?: Table;
+  /** Only in namespaces that were made ready for projects: secrets, and whatever runs somebody's code. */
+  project?: Table;
+  /** Only where tidemill itself runs. */
+  system?: Table;
+}
+
+/** Opens executions: enters the lane, writes the Execution and its source. */
+const OPENS: Table = {
+  Lane: ['get', 'create', 'status'],
+  Execution: ['get', 'create', 'status'],
+  Artifact: ['get', 'create', 'status'],
+};
+
+/** Starts TaskRuns, or ends those that run for nobody. */
+const RUNS: Table = { TaskRun: ['get', 'create', 'patch'] };
+
+/** Sends the credential of a Project's repository. */
+const READS_SECRETS: Table = { Secret: ['get'] };
+
+const EVERY: readonly Verb[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'status'];
+const READS: readonly Verb[] = ['get', 'list', 'watch'];
+
+export const rights: Record<string, Rights> = {
+  'git-push': { cluster: { ...OPENS, Project: ['get', 'list'], Push: ['get', 'list', 'create', 'status'], Release: ['get'] } },
+  'execution-requested': { cluster: { ...OPENS, Project: ['get'] } },
+  'artifact-requested': { cluster: { Artifact: ['get', 'status'], Credential: ['get'] }, project: READS_SECRETS },
+  'artifact-resolved': {
+    cluster: { Project: ['get'], Artifact: ['get', 'status'], Execution: ['get', 'status'], Lane: ['get'], Pipeline: ['get'], Credential: ['get'] },
+    project: { ...RUNS, ...READS_SECRETS },
+  },
+  'artifact-failed': { cluster: { Execution: ['get', 'status'] } },
+  'taskrun-finished': {
+    cluster: { Execution: ['get', 'status'], Artifact: ['get', 'create', 'status'], Project: ['get', 'status'] },
+    project: RUNS,
+  },
+  'execution-cancel': { cluster: { Execution: ['get', 'status'] }, project: RUNS },
+  'lane-advance': { cluster: { Lane: ['get', 'status'] } },
+  'execution-admitted': { cluster: { Execution: ['get', 'status'] }, project: RUNS },
+  'release-requested': { cluster: { Project: ['get'], Artifact: ['get', 'list'], Release: ['get', 'create', 'status'] } },
+  'hook-dispatch': { cluster: { Hook: ['get', 'list'] } },
+  'hook-delivery': { cluster: { Hook: ['get', 'status'] }, project: READS_SECRETS },
+  // What people do by the API they could do by kubectl: only in namespaces of projects.
+  api: {
+    project: {
+      Project: EVERY,
+      Pipeline: EVERY,
+      Push: READS,
+      Execution: [...READS, 'delete'],
+      Lane: [...READS, 'delete'],
+      Artifact: [...READS, 'delete'],
+      Release: [...READS, 'create', 'update', 'delete', 'status'],
+      Hook: EVERY,
+      Credential: EVERY,
+      TaskRun: [...READS, 'patch', 'delete'],
+      PodLog: ['get'],
+      Pod: ['get'],
+      Secret: ['get', 'create', 'update', 'patch', 'delete'],
+    },
+  },
+  site: { project: { Project: ['get'], Release: READS } },
+  'github-webhook': {},
+  bytes: {
+    cluster: { TokenReview: ['create'], Execution: ['get'], Artifact: ['get'], Project: ['get'], Credential: ['get'] },
+    project: { Pod: ['get'], TaskRun: ['get'], Secret: ['get'] },
+  },
+  'dead-letters': {},
+  // Sees everything of tidemill's, since anybody may change it; writes only statuses, where it strikes outboxes.
+  watcher: {
+    cluster: {
+      Project: [...READS, 'status'],
+      Pipeline: [...READS, 'status'],
+      Push: [...READS, 'status'],
+      Execution: [...READS, 'status'],
+      Lane: [...READS, 'status'],
+      Artifact: [...READS, 'status'],
+      Release: [...READS, 'status'],
+      Hook: [...READS, 'status'],
+      Credential: READS,
+      TaskRun: READS,
+    },
+    project: { Pod: ['get'], PodLog: ['get'], Secret: ['get'] },
+    system: { Lease: ['get', 'create', 'update'] },
+  },
+};
+
+/** Whether its pods are given the token of its service account: only those that ask the API server for something. */
+export function automount(name: string): boolean {
+  return Object.keys(rights[name] ?? {}).length > 0;
+}

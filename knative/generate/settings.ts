@@ -1,0 +1,21 @@
+// The ConfigMaps that every function reads its settings from. Secrets are never in them.
+import { createHash } from 'node:crypto';
+import { type KubeObject, labelsOf } from './object.ts';
+import { CONFIG, type Resolved } from './options.ts';
+
+/** What all overlays need. */
+export function configMap({ namespace, image, settings }: Resolved): KubeObject {
+  const { TIDEMILL_NATS_URL: _events, ...all } = settings;
+  return {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: CONFIG.all, namespace, labels: labelsOf() },
+    data: { ...all, POD_NAMESPACE: namespace, TIDEMILL_BYTES_URL: `http://bytes.${namespace}.svc.cluster.local`, TIDEMILL_IMAGE: image },
+  };
+}
+
+/** Pods are made anew when what they are told has changed. */
+export function configAnnotations(maps: readonly KubeObject[]): Record<string, string> {
+  const hash = createHash('sha256').update(JSON.stringify(maps.map((map) => map.data)));
+  return { 'tidemill.dev/settings': hash.digest('hex').slice(0, 16) };
+}
