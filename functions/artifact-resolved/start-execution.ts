@@ -14,6 +14,9 @@ import type { functions } from '../graph.ts';
 type Entry = (typeof functions)['artifact-resolved'];
 type Event = EventOf<Entry['consumes'][number]>;
 
+/** One that nobody has written a status for yet. */
+const PENDING: StatusOf<'Execution'> = { phase: 'Pending' };
+
 export async function startExecution(event: Event, deps: Deps<Entry>) {
   const { namespace, execution: name, project: projectName, artifact } = event.data;
   if (!name) return {};
@@ -25,14 +28,14 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   if (!execution) return {};
   if (isTerminal(execution.status)) await endLeftovers(execution, 0, deps.runner);
   if (isTerminal(execution.status) || execution.status?.phase === 'Running') return {};
-  const pending = withCommit(execution.status ?? { phase: 'Pending' }, source);
+  const pending = withCommit(execution.status ?? PENDING, source);
   if (!project) return fail(execution, pending, `Project ${projectName} was removed`, deps);
 
   const planned = pending.definition ? undefined : await plan(project, execution, pending, deps);
   if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
   // Written before the lane is looked at: whoever writes last, this or the lane, sees the other (execution-admitted).
-  const queued = await modifyStatus(deps.objects, 'Execution', { namespace, name }, ({ status }) =>
-    planned && status?.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined,
+  const queued = await modifyStatus(deps.objects, 'Execution', { namespace, name }, ({ status = PENDING }) =>
+    planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined,
   );
   const lane = await deps.objects.get('Lane', { namespace, name: execution.spec.lane });
   if (queued.status?.phase !== 'Queued' || !isAdmitted(lane?.status, name)) return {};

@@ -56,7 +56,7 @@ describe('execution-cancel', () => {
     const running = await push(pushEvent({ after: A, pushedAt: minute(0) }), true);
     const waiting = await push(pushEvent({ before: A, after: B, pushedAt: minute(1) }), true);
     const pending = await push(pushEvent({ branch: 'x', after: B, pushedAt: minute(2) }), false);
-    expect([await status(running), await status(waiting), await status(pending)].map(({ phase }) => phase)).toEqual(['Running', 'Queued', 'Pending']);
+    expect([await status(running), await status(waiting), await status(pending)].map((each) => each?.phase)).toEqual(['Running', 'Queued', undefined]);
     for (const name of [waiting, pending]) await cancel(name);
     expect([await status(waiting), await status(pending)]).toMatchObject([{ phase: 'Cancelled', message: 'Cancelled: a better idea' }, { phase: 'Cancelled' }]);
     await world.drain();

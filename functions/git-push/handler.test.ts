@@ -45,7 +45,7 @@ describe('a push', () => {
       by: 'ada',
       push: push.metadata.name,
     });
-    expect((await world.get('Execution', name)).status).toEqual({ phase: 'Pending', sha: A });
+    expect(await world.get('Execution', name)).toMatchObject({ spec: { sha: A } });
     expect((await world.get('Artifact', `${name}-source`)).spec).toEqual({ type: 'git', project: 'site', execution: name, url: REPOSITORY, ref: A });
     expect(await lane()).toMatchObject({ last: 1, running: [{ execution: name, number: 1 }], head: A, headPushedAt: minute(0) });
     expect(emitted).toMatchObject([

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { dataPaths } from '../../shared/host/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import { createPublish } from '../../shared/host/root-events.ts';
-import { type AnyHandler, startHost } from '../../shared/host/host.ts';
+import { type AnyHandler, inOneTransaction, startHost } from '../../shared/host/host.ts';
 import type { GithubWebhook } from '../github-webhook/accept.ts';
 import { functions } from '../graph.ts';
 import { createRepositoryWatch } from '../repository-watch/watch.ts';
@@ -44,7 +44,7 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   const { objects, storage, runner, git, secrets, broker, commit } = adapters;
   const ports = { objects, storage, runner, git, secrets };
 
-  startHost({ functions, load: loadHandler, ports, broker, commit, log, now });
+  startHost({ functions, load: loadHandler, ports, broker, begin: inOneTransaction(commit), log, now });
   const webhook = await createWebhook({ directory: join(paths.root, 'inbox'), secret: () => webhookSecret, storage, broker, log });
   const site = lazySite({ objects, storage, log });
   const watch = createRepositoryWatch({ objects, git, publish: (events) => broker.publish(events), now, log });

@@ -8,7 +8,7 @@ import { Conflict } from '../ports/objects.ts';
 import type { ChaosOptions } from '../store/broker/chaos.ts';
 import { openStore } from '../store/store.ts';
 import { NotYet, type Outcome, type Ports, Refused } from './contract.ts';
-import { type AnyHandler, type Commit, type Entry, startHost } from './host.ts';
+import { type AnyHandler, type Commit, type Entry, inOneTransaction, startHost } from './host.ts';
 
 const CONSUMED = 'dev.tidemill.artifact.failed.v1';
 const EMITTED = 'dev.tidemill.execution.finished.v1';
@@ -49,7 +49,15 @@ function start(
     return { kind: 'done' };
   });
   const ports = { objects: store.objects, secrets: 'a secret port' } as unknown as Ports;
-  startHost({ functions: { tested: of }, load: load ?? (async () => handle), ports, broker: store.broker, commit, log, now: () => minute(30) });
+  startHost({
+    functions: { tested: of },
+    load: load ?? (async () => handle),
+    ports,
+    broker: store.broker,
+    begin: inOneTransaction(commit),
+    log,
+    now: () => minute(30),
+  });
 }
 async function until(what: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + WAIT_MS; !(await what()); await pause(2)) if (Date.now() > end) throw new Error(`It did not come about within ${WAIT_MS} ms`);

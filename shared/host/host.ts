@@ -20,15 +20,40 @@ export interface Entry {
 // oxlint-disable-next-line typescript/no-explicit-any
 export type AnyHandler = (event: any, deps: any) => Promise<Outcome<EventType>>;
 
+/** All that is to be written of an outcome. */
+export interface Change {
+  create: NewObj[];
+  status?: Obj;
+  events: TidemillEvent[];
+}
+
 /** Writes the whole outcome, its events and the end of the delivery, or nothing of it. Throws Conflict. */
-export type Commit = (delivery: Delivery, outcome: { create: NewObj[]; status?: Obj; events: TidemillEvent[] }) => Promise<void>;
+export type Commit = (delivery: Delivery, change: Change) => Promise<void>;
+
+/** Begins the handling of one delivery: the ports as its handler is to see them, and the way its outcome is written. */
+export type Begin = (delivery: Delivery, ports: Partial<Ports>) => { ports: Partial<Ports>; commit: (change: Change) => Promise<void> };
+
+/** Where the store writes outcome, events and the end of the delivery in one transaction. */
+export function inOneTransaction(commit: Commit): Begin {
+  return (delivery, ports) => ({ ports, commit: (change) => commit(delivery, change) });
+}
+
+/** The cause was decided before, and that is recorded: what it came to is told again, and nothing is decided. */
+export class AlreadyDecided extends Error {
+  override name = 'AlreadyDecided';
+  readonly tellAgain: () => Promise<void>;
+  constructor(where: string, tellAgain: () => Promise<void>) {
+    super(`The event was decided before, as ${where} has it`);
+    this.tellAgain = tellAgain;
+  }
+}
 
 export interface HostOptions {
   functions: Record<string, Entry>;
   load: (name: string) => Promise<AnyHandler>;
   ports: Ports;
   broker: Broker;
-  commit: Commit;
+  begin: Begin;
   log: Log;
   now: () => string;
 }
@@ -43,7 +68,7 @@ const AFTER_CONFLICTS_MS = 100;
 export function startHost(options: HostOptions): void {
   for (const [name, entry] of Object.entries(options.functions)) {
     const { concurrency = DEFAULT_CONCURRENCY, maxAttempts = DEFAULT_MAX_ATTEMPTS } = entry;
-    const ports = Object.fromEntries(entry.needs.map((need) => [need, options.ports[need]]));
+    const granted: Partial<Ports> = Object.fromEntries(entry.needs.map((need) => [need, options.ports[need]]));
     let handler: Promise<AnyHandler> | undefined;
     const call = async (delivery: Delivery) => {
       // One that could not be loaded is loaded again with the next event.
@@ -52,7 +77,8 @@ export function startHost(options: HostOptions): void {
         throw error;
       });
       const common = { now: options.now, log: options.log, attempt: delivery.attempt, lastAttempt: maxAttempts };
-      return run({ name, entry, handler: await handler, deps: { ...ports, ...common } }, delivery, options);
+      const { ports, commit } = options.begin(delivery, granted);
+      return run({ name, entry, handler: await handler, deps: { ...ports, ...common }, commit }, delivery, options);
     };
     options.broker.subscribe({ name, types: entry.consumes, concurrency, maxAttempts }, call);
   }
@@ -63,6 +89,7 @@ interface Callable {
   entry: Entry;
   handler: AnyHandler;
   deps: object;
+  commit: (change: Change) => Promise<void>;
 }
 
 async function run(callable: Callable, delivery: Delivery, options: HostOptions): Promise<Settlement> {
@@ -71,13 +98,17 @@ async function run(callable: Callable, delivery: Delivery, options: HostOptions)
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       try {
         const outcome = await callable.handler(event, callable.deps);
-        await options.commit(delivery, {
+        await callable.commit({
           create: outcome.create ?? [],
           ...(outcome.status && { status: outcome.status }),
           events: eventsOf(callable, event, outcome, options.now()),
         });
         return { kind: 'done' };
       } catch (error) {
+        if (error instanceof AlreadyDecided) {
+          await error.tellAgain();
+          return { kind: 'done' };
+        }
         if (!(error instanceof Conflict)) throw error;
       }
     }

@@ -91,7 +91,6 @@ function executionOf(request: Request, name: string, number: number, outdated: s
       ...(request.rerun && { rerunOf: request.rerun.of }),
       ...(outdated && { outdated }),
     },
-    status: { phase: 'Pending', ...(request.sha && { sha: request.sha }) },
   };
 }
 
@@ -105,7 +104,6 @@ function sourceOf({ project, ref, sha }: Request, execution: string): NewObj<'Ar
       labels: { [LABEL.project]: project.metadata.name, [LABEL.execution]: execution },
     },
     spec: { type: 'git', project: project.metadata.name, execution, url, ref: sha ?? ref, ...(credential && { credential }) },
-    status: { phase: 'Unresolved' },
   };
 }
 

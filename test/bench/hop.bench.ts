@@ -7,7 +7,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import { rootId } from '../../shared/events/ids.ts';
 import type { Ports } from '../../shared/host/contract.ts';
-import { type AnyHandler, type Entry, startHost } from '../../shared/host/host.ts';
+import { type AnyHandler, type Entry, inOneTransaction, startHost } from '../../shared/host/host.ts';
 import { type Database, PRAGMAS, openDatabase } from '../../shared/store/database/database.ts';
 import { createStore, openStore } from '../../shared/store/store.ts';
 import { median } from './figures.ts';
@@ -109,10 +109,10 @@ function openChain(path: string) {
     load: async (name) => handlerOf(Number(name.slice('hop-'.length))),
     ports: {} as Ports,
     broker: store.broker,
-    commit: async (delivery, outcome) => {
+    begin: inOneTransaction(async (delivery, outcome) => {
       await store.commit(delivery, outcome);
       if (delivery.subscription === `hop-${HOPS - 1}`) chainEnded();
-    },
+    }),
     log: { info: () => {}, warn: () => {}, error: (fields, message) => process.stderr.write(`${message} ${JSON.stringify(fields)}\n`) },
     now: () => new Date().toISOString(),
   });

@@ -7,7 +7,8 @@ import { hookLabels, projectLabels } from '../../shared/decisions/names.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { EventType } from '../../shared/events/types.ts';
 import { createFileSecrets } from '../../shared/host/file-secrets.ts';
-import { type AnyHandler, type Commit, type Entry, startHost } from '../../shared/host/host.ts';
+import { beginWithOutbox } from '../../shared/host/outbox.ts';
+import { type AnyHandler, type Commit, type Entry, inOneTransaction, startHost } from '../../shared/host/host.ts';
 import type { Kind, Obj, SpecOf, StatusOf } from '../../shared/objects/kinds.ts';
 import type { Broker, Delivery, Settlement } from '../../shared/ports/broker.ts';
 import { createFsStorage } from '../../shared/storage/fs.ts';
@@ -27,7 +28,24 @@ interface Waiting {
 const MAX_DELIVERIES = 5000;
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 
-export function openWorld() {
+/** Each call fails before it is made, or after, when `dies` says so. */
+function killed<P extends object>(port: P, dies: () => boolean): P {
+  const call =
+    (fn: (...args: unknown[]) => Promise<unknown>) =>
+    async (...args: unknown[]) => {
+      if (dies()) throw new Error('killed before');
+      const result = await fn(...args);
+      if (dies()) throw new Error('killed after');
+      return result;
+    };
+  return new Proxy(port, {
+    get: (target, key) =>
+      typeof target[key as keyof P] === 'function' ? call((target[key as keyof P] as () => Promise<unknown>).bind(target)) : target[key as keyof P],
+  });
+}
+
+/** `outbox`: as in a cluster, where objects and broker share no transaction. */
+export function openWorld({ outbox }: { outbox?: 'durable' | 'doorbell' } = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'tidemill-world-'));
   const store = openStore(':memory:');
   const { objects } = store;
@@ -44,7 +62,7 @@ export function openWorld() {
   const dead: { to: string; event: TidemillEvent; reason: string }[] = [];
   const handlers = new Map<string, AnyHandler>();
   /** Called before each commit: may throw a Conflict, or write something in between. */
-  const hooks: { beforeCommit?: (() => Promise<void> | void) | undefined } = {};
+  const hooks: { beforeCommit?: (() => Promise<void> | void) | undefined; kill?: (() => boolean) | undefined } = {};
 
   const publish = (told: readonly TidemillEvent[]) => {
     for (const event of told) {
@@ -65,8 +83,19 @@ export function openWorld() {
     await store.commit(undefined, outcome);
     publish(outcome.events);
   };
+  // With an outbox every call of a port is a place to be killed at, before it or after.
+  const mortal = <P extends object>(port: P): P => (outbox ? killed(port, () => hooks.kill?.() ?? false) : port);
+  const begin = outbox ? beginWithOutbox({ broker: mortal(broker), durable: outbox === 'durable', now, log: quiet }) : inOneTransaction(commit);
   const load = async (name: string) => handlers.get(name) ?? ((await import(`../../functions/${name}/handler.ts`)) as { handle: AnyHandler }).handle;
-  startHost({ functions: functions as Record<string, Entry>, load, ports: { objects, storage, runner, git, secrets }, broker, commit, log: quiet, now });
+  startHost({
+    functions: functions as Record<string, Entry>,
+    load,
+    ports: { objects: mortal(objects), storage, runner: mortal(runner), git, secrets },
+    broker,
+    begin,
+    log: quiet,
+    now,
+  });
 
   /** Delivers one event to one function; what the host answers, or throws. `emitted`: events that were not there before. */
   const run = async (to: FunctionName, event: TidemillEvent, attempt = 1): Promise<{ settled: Settlement; emitted: TidemillEvent[] }> => {

@@ -8,7 +8,7 @@ import { createPublish } from '../../shared/host/root-events.ts';
 import { functions } from '../../functions/graph.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import { createFileSecrets } from '../../shared/host/file-secrets.ts';
-import { type AnyHandler, startHost } from '../../shared/host/host.ts';
+import { type AnyHandler, inOneTransaction, startHost } from '../../shared/host/host.ts';
 import type { LogLine, Runner } from '../../shared/ports/runner.ts';
 import { createGit } from '../../shared/git/git.ts';
 import { createFsStorage } from '../../shared/storage/fs.ts';
@@ -42,7 +42,7 @@ export function openTestApi(run: (keyof typeof functions)[] = []): TestApi {
   const ports = { objects, storage, runner, git, secrets };
   const load = async (name: string) => ((await import(`../../functions/${name}/handler.ts`)) as { handle: AnyHandler }).handle;
   const chosen = Object.fromEntries(run.map((name) => [name, functions[name]]));
-  startHost({ functions: chosen, load, ports, broker, commit: store.commit, log: quiet, now });
+  startHost({ functions: chosen, load, ports, broker, begin: inOneTransaction(store.commit), log: quiet, now });
   const publishNow = createPublish(broker, now);
   const published: TidemillEvent[] = [];
   const publish: typeof publishNow = async (outputs, options) => {

@@ -27,7 +27,8 @@ export async function deleteProject(api: Api, name: string): Promise<DeletedProj
   const objects: Record<string, number> = {};
   for (const kind of BELONGINGS) objects[kind] = await deleteAll(api, kind, name);
   await ignoring(NotFound, api.objects.delete('Project', { namespace: api.namespace, name }));
-  return { deleted: name, objects, kept: `The built files stay in the store, under ${storageFolder(api.namespace, name)}/.` };
+  const folder = storageFolder(api.namespace, name);
+  return { deleted: name, objects, kept: `The built files stay in the store, under ${folder}/ and ${folder}/archive/.` };
 }
 
 /** So that no push that comes in meanwhile opens an execution. */
