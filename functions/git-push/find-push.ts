@@ -22,11 +22,11 @@ export async function findPush(event: Event, projects: Obj<'Project'>[], objects
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
-    const push = await ensure(objects, newPush(event, name, moved, tell));
+    const push = await ensure(objects, newPush(event, name, moved));
     // Looked at after the push was read: what answered it had moved the head before.
     const headIsAfter = tell.pushedAt === undefined && (await isHead(projects, push, moved, objects));
     const recognised = recognise(push, tell, headIsAfter);
-    if (recognised.kind === 'mine') return push;
+    if (recognised.kind === 'mine') return { ...push, status: push.status ?? addTeller({ told: [], results: [] }, tell) };
     if (recognised.kind === 'other') continue;
     if (!recognised.status || (await remember(objects, name, tell))) return undefined;
   }
@@ -67,7 +67,7 @@ async function isHead(projects: Obj<'Project'>[], push: Obj<'Push'>, moved: Move
   return newest.items[0]?.metadata.uid === push.metadata.uid;
 }
 
-function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewObj<'Push'> {
+function newPush(event: Event, name: string, moved: Movement): NewObj<'Push'> {
   const { repository, repositoryId, by } = event.data;
   const isPullRequest = event.type === 'dev.tidemill.pull-request.changed.v1';
   return {
@@ -89,7 +89,6 @@ function newPush(event: Event, name: string, moved: Movement, tell: Tell): NewOb
       ...(repositoryId && { repositoryId }),
       ...(by && { by }),
     },
-    status: addTeller({ told: [], results: [] }, tell),
   };
 }
 

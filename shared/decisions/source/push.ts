@@ -25,7 +25,9 @@ const MAX_TELLERS = 32;
  * ref has moved since (`headIsAfter` false), in which case it tells of a new one.
  */
 export function recognise(push: Obj<'Push'>, tell: Tell, headIsAfter: boolean): Recognised {
-  const status = push.status ?? { told: [], results: [] };
+  const { status } = push;
+  // Made by somebody who has not answered it yet, perhaps by us before a kill: whoever answers first has told it.
+  if (!status) return { kind: 'mine' };
   const known = status.told.some((told) => told.event === tell.event);
   if (known) return isAnswered(status) ? { kind: 'told', status: undefined } : { kind: 'mine' };
   if (status.pushedAt && tell.pushedAt && Date.parse(status.pushedAt) !== Date.parse(tell.pushedAt)) return { kind: 'other' };
