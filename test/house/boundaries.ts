@@ -126,6 +126,12 @@ export const rules: readonly Rule[] = [
     why: 'it is a typed client of the API; of the server it knows only how to start it',
   },
   {
+    name: 'the maker of the image',
+    from: /^knative\/image\//,
+    may: ['knative/image/', 'functions/graph.ts', 'package.json'],
+    why: 'it bundles the functions, and is none of them',
+  },
+  {
     name: 'the generators',
     from: /^eventing\//,
     may: ['eventing/', ...PURE, 'functions/graph.ts'],
