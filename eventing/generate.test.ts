@@ -33,6 +33,15 @@ test('an edit by hand inside the marks is drift, and generating mends it', () =>
   expect(readFileSync(page, 'utf8')).toBe(good);
 });
 
+test('a file that is made no more is drift, and generating takes it away', () => {
+  generate(folder);
+  const file = 'knative/overlays/knative/functions/long-gone.yaml';
+  writeFileSync(join(folder, file), 'kind: Service');
+  expect(drift(folder)).toEqual([`${file} is not generated any more: run npm run generate`]);
+  expect(generate(folder)).toEqual([file]);
+  expect(drift(folder)).toEqual([]);
+});
+
 test('a page without its marks is an error that says where to put them', () => {
   expect(() => between('# nothing', 'diagram', 'x')).toThrow(/diagram:begin/);
 });

@@ -1,7 +1,9 @@
 // Writes what is generated from the graph and the schemas (npm run generate), or says what is out of date (npm run check).
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { argv, stdout } from 'node:process';
+import { crdFiles } from '../knative/generate/crds.ts';
+import { kustomizeFiles } from '../knative/generate/kustomize/files.ts';
 import { diagram, road } from './diagram.ts';
 import { planFileSchema } from './schemas.ts';
 import { cycleList, eventTable, functionTable } from './table.ts';
@@ -19,9 +21,20 @@ const generated: Record<string, (current: string) => string> = {
       ['cycles', cycleList()],
     ].reduce((page, [name, body]) => between(page, name ?? '', body ?? ''), text),
   'docs/schemas/tidemill.schema.json': planFileSchema,
+  ...Object.fromEntries(crdFiles().map(({ path, content }) => [path, () => content])),
+  ...Object.fromEntries(Object.entries(kustomizeFiles()).map(([path, content]) => [path, () => content])),
 };
 
 export const generatedFiles = Object.keys(generated);
+
+/** Folders that hold nothing but what is generated: a file of an earlier graph has no place in them. */
+const OWN_FOLDERS = '{knative/{base,crds,overlays,project-namespace},eventing/{knative,jetstream}}/**/*.yaml';
+
+function leftOver(root: string): string[] {
+  return globSync(OWN_FOLDERS, { cwd: root })
+    .filter((file) => !(file in generated))
+    .toSorted();
+}
 
 function mermaid(chart: string): string {
   return ['```mermaid', chart, '```'].join('\n');
@@ -40,17 +53,20 @@ function contentOf(path: string): string {
   return existsSync(path) ? readFileSync(path, 'utf8') : '';
 }
 
-/** A sentence for each generated file that is not what the graph and the schemas make of it. */
+/** A sentence for each generated file that is not what the graph and the schemas make of it, or is made no more. */
 export function drift(root = ROOT): string[] {
-  return Object.entries(generated).flatMap(([file, make]) => {
+  const old = Object.entries(generated).flatMap(([file, make]) => {
     const current = contentOf(join(root, file));
     return make(current) === current ? [] : [`${file} is out of date: run npm run generate`];
   });
+  return [...old, ...leftOver(root).map((file) => `${file} is not generated any more: run npm run generate`)];
 }
 
-/** Writes every generated file that is out of date; gives their paths. */
+/** Writes every generated file that is out of date and removes those that are made no more; gives their paths. */
 export function generate(root = ROOT): string[] {
-  return Object.entries(generated).flatMap(([file, make]) => {
+  const removed = leftOver(root);
+  for (const file of removed) rmSync(join(root, file));
+  const written = Object.entries(generated).flatMap(([file, make]) => {
     const current = contentOf(join(root, file));
     const next = make(current);
     if (next === current) return [];
@@ -58,6 +74,7 @@ export function generate(root = ROOT): string[] {
     writeFileSync(join(root, file), next);
     return [file];
   });
+  return [...removed, ...written];
 }
 
 if (argv[1] === import.meta.filename) {

@@ -10,12 +10,18 @@ export interface KubeObject {
 /** Marks the workloads that publish events: the SinkBindings find them by it. */
 export const PUBLISHES = 'tidemill.dev/publishes';
 
+/** What all of tidemill's pods are selected by. */
+export const PART_OF = { 'app.kubernetes.io/part-of': 'tidemill' } as const;
+
+export const NAME_LABEL = 'app.kubernetes.io/name';
+export const COMPONENT_LABEL = 'app.kubernetes.io/component';
+
 /** Labels of everything that belongs to one function or edge, or, without a name, to all of them. */
 export function labelsOf(name?: string): Record<string, string> {
-  return { ...(name && { 'app.kubernetes.io/name': name }), 'app.kubernetes.io/part-of': 'tidemill' };
+  return { ...(name && { [NAME_LABEL]: name }), ...PART_OF };
 }
 
 /** What Services, policies and budgets select the pods of a function by. */
 export function selectorOf(name: string): Record<string, string> {
-  return { 'app.kubernetes.io/name': name, 'app.kubernetes.io/part-of': 'tidemill' };
+  return { [NAME_LABEL]: name, ...PART_OF };
 }

@@ -133,8 +133,8 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'the generators',
-    from: /^eventing\//,
-    may: ['eventing/', ...PURE, 'functions/graph.ts'],
+    from: /^(eventing|knative\/generate)\//,
+    may: ['eventing/', 'knative/generate/', ...PURE, 'functions/graph.ts', 'package.json'],
     why: 'what is generated comes from the graph and the schemas',
   },
 ];

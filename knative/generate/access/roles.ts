@@ -1,5 +1,6 @@
 // Service accounts, and the roles that the table of rights comes to.
 import { type KubeObject, labelsOf } from '../object.ts';
+import { type OwnKind, pluralOf } from '../crds-kinds.ts';
 import { BUILD_ACCOUNT } from '../options.ts';
 import { automount, type Rights, rights, type Table, type Thing, type Verb } from './rights.ts';
 
@@ -19,10 +20,8 @@ const CORE: Partial<Record<Thing, { group: string; resource: string }>> = {
   Event: { group: 'events.k8s.io', resource: 'events' },
 };
 
-/** Push → pushes: the plural that its CRD has. */
 export function resourceOf(thing: Thing): { group: string; resource: string } {
-  const lower = thing.toLowerCase();
-  return CORE[thing] ?? { group: 'tidemill.dev', resource: lower.endsWith('sh') ? `${lower}es` : `${lower}s` };
+  return CORE[thing] ?? { group: 'tidemill.dev', resource: pluralOf(thing as OwnKind) };
 }
 
 /** Kinds of one group with the same verbs share a rule. */
@@ -42,7 +41,7 @@ function rules(table: Table): PolicyRule[] {
       resource,
       verbs.filter((verb) => verb !== 'status'),
     );
-    if (verbs.includes('status')) add(group, `${resource}/status`, ['update', 'patch']);
+    if (verbs.includes('status')) add(group, `${resource}/status`, ['update']);
   }
   return [...found.values()];
 }

@@ -1,6 +1,6 @@
 // A process that never sleeps: a Deployment, with a Service where somebody sends to it.
 import { automount } from '../access/rights.ts';
-import { type KubeObject, labelsOf, PUBLISHES, selectorOf } from '../object.ts';
+import { COMPONENT_LABEL, type KubeObject, labelsOf, NAME_LABEL, PART_OF, PUBLISHES, selectorOf } from '../object.ts';
 import type { Resolved } from '../options.ts';
 import { container, volumes } from './pod.ts';
 import type { Workload } from './workloads.ts';
@@ -23,26 +23,34 @@ export function replicas(workload: Workload, size: Resolved['size']): number {
   return workload.kind === 'edge' || workload.hot ? 2 : 1;
 }
 
-function spread(workload: Workload, size: Resolved['size']): object {
+/** More of who is elected would only wait. */
+export function scaled(workload: Workload, size: Resolved['size']): boolean {
+  return size === 'production' && !workload.elected;
+}
+
+/** Each function's pods among themselves: the label's value is the pod's own. */
+function spread(size: Resolved['size']): object {
   if (size === 'small') return {};
   const constraint = (topologyKey: string) => ({
     maxSkew: 1,
     topologyKey,
     whenUnsatisfiable: 'ScheduleAnyway',
-    labelSelector: { matchLabels: selectorOf(workload.name) },
+    labelSelector: { matchLabels: PART_OF },
+    matchLabelKeys: [NAME_LABEL],
   });
   return { topologySpreadConstraints: [constraint('topology.kubernetes.io/zone'), constraint('kubernetes.io/hostname')] };
 }
 
 function deployment(workload: Workload, options: Resolved, annotations: Record<string, string>): KubeObject {
   const { name } = workload;
-  const labels = { ...labelsOf(name), ...(options.overlay === 'knative' && workload.publishes && { [PUBLISHES]: 'true' }) };
+  const labels = { ...labelsOf(name), [COMPONENT_LABEL]: workload.kind, ...(options.overlay === 'knative' && workload.publishes && { [PUBLISHES]: 'true' }) };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name, namespace: options.namespace, labels },
     spec: {
-      replicas: replicas(workload, options.size),
+      // Where an autoscaler sets the number it is not told here, or every apply would take it back.
+      ...(!scaled(workload, options.size) && { replicas: replicas(workload, options.size) }),
       selector: { matchLabels: selectorOf(name) },
       // Who is elected gives the lease back as it goes: the next has it before the old one is gone.
       strategy: { type: 'RollingUpdate', rollingUpdate: { maxUnavailable: 0, maxSurge: 1 } },
@@ -53,7 +61,7 @@ function deployment(workload: Workload, options: Resolved, annotations: Record<s
           automountServiceAccountToken: automount(name),
           enableServiceLinks: false,
           terminationGracePeriodSeconds: GRACE_S,
-          ...spread(workload, options.size),
+          ...spread(options.size),
           containers: [container(workload, options, PROBES)],
           volumes: volumes(workload),
         },

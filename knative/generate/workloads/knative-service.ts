@@ -1,5 +1,5 @@
 // A process that sleeps at zero until a request wakes it: a Knative Service.
-import { type KubeObject, labelsOf, PUBLISHES } from '../object.ts';
+import { COMPONENT_LABEL, type KubeObject, labelsOf, PUBLISHES } from '../object.ts';
 import type { Resolved } from '../options.ts';
 import { container, volumes } from './pod.ts';
 import type { Workload } from './workloads.ts';
@@ -29,13 +29,14 @@ export function knativeService(workload: Workload, options: Resolved, annotation
       namespace: options.namespace,
       labels: {
         ...labelsOf(name),
+        [COMPONENT_LABEL]: workload.kind,
         ...(workload.reach === 'cluster' && { 'networking.knative.dev/visibility': 'cluster-local' }),
         ...(workload.publishes && { [PUBLISHES]: 'true' }),
       },
     },
     spec: {
       template: {
-        metadata: { labels: labelsOf(name), annotations: { ...scale(workload, options.size), ...annotations } },
+        metadata: { labels: { ...labelsOf(name), [COMPONENT_LABEL]: workload.kind }, annotations: { ...scale(workload, options.size), ...annotations } },
         spec: {
           serviceAccountName: name,
           enableServiceLinks: false,

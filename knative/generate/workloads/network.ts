@@ -1,5 +1,5 @@
 // Who may send to whom. What comes from a pod that has no business here does not arrive, where the network enforces policies.
-import { type KubeObject, labelsOf, selectorOf } from '../object.ts';
+import { COMPONENT_LABEL, type KubeObject, labelsOf, PART_OF, selectorOf } from '../object.ts';
 import type { Resolved } from '../options.ts';
 import type { Workload } from './workloads.ts';
 
@@ -19,29 +19,32 @@ const QUEUE_PROXY_PORTS = [8012, 8013, 8112, 8022, 9090, 9091];
 
 const tcp = (ports: readonly number[]) => ports.map((port) => ({ protocol: 'TCP', port }));
 
-function policy(namespace: string, name: string, spec: object, owner?: string): KubeObject {
-  return { apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace, labels: labelsOf(owner) }, spec };
+function policy(name: string, { namespace }: Resolved, selected: Record<string, string>, ingress: object[]): KubeObject {
+  return {
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace, labels: labelsOf() },
+    spec: { podSelector: { matchLabels: selected }, policyTypes: ['Ingress'], ...(ingress.length > 0 && { ingress }) },
+  };
 }
 
-function ingressOf(workload: Workload, { overlay }: Resolved): object[] | undefined {
-  const slept = workload.sleeps && overlay === 'knative';
-  if (workload.reach === 'none' || (workload.kind === 'function' && !slept)) return undefined;
-  const ports = tcp(slept ? QUEUE_PROXY_PORTS : [8080]);
-  if (workload.reach === 'world') return [{ ports }];
-  const from = slept
-    ? [{ namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: KNATIVE_NAMESPACES }] } }]
-    : [{ namespaceSelector: {} }];
-  return [{ from, ports }];
+const KNATIVE = { namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: KNATIVE_NAMESPACES }] } };
+const ANY_POD = { namespaceSelector: {} };
+
+function ofEdge(workload: Workload, options: Resolved): KubeObject[] {
+  if (workload.reach === 'none') return [];
+  const behindKnative = workload.sleeps && options.overlay === 'knative';
+  const ports = tcp(behindKnative ? QUEUE_PROXY_PORTS : [8080]);
+  const from = behindKnative ? KNATIVE : ANY_POD;
+  return [policy(workload.name, options, selectorOf(workload.name), [{ ...(workload.reach === 'cluster' && { from: [from] }), ports }])];
 }
 
-/** Nobody may send to a pod of tidemill's but whom its own policy names. What they send is not restricted: hooks and git servers are anywhere. */
+/** Nobody may send to a pod of tidemill's but whom another policy names. What they send is not restricted: hooks and git servers are anywhere. */
 export function networkPolicies(workloads: readonly Workload[], options: Resolved): KubeObject[] {
-  const { namespace } = options;
-  const own = workloads.flatMap((workload) => {
-    const ingress = ingressOf(workload, options);
-    return ingress
-      ? [policy(namespace, workload.name, { podSelector: { matchLabels: selectorOf(workload.name) }, policyTypes: ['Ingress'], ingress }, workload.name)]
-      : [];
-  });
-  return [policy(namespace, 'deny-ingress', { podSelector: {}, policyTypes: ['Ingress'] }), ...own];
+  const functions = policy('functions', options, { ...PART_OF, [COMPONENT_LABEL]: 'function' }, [{ from: [KNATIVE], ports: tcp(QUEUE_PROXY_PORTS) }]);
+  return [
+    policy('deny-ingress', options, PART_OF, []),
+    ...(options.overlay === 'knative' ? [functions] : []),
+    ...workloads.flatMap((workload) => (workload.kind === 'edge' ? ofEdge(workload, options) : [])),
+  ];
 }

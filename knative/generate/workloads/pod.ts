@@ -17,9 +17,6 @@ const fromSecret = (name: string, secret: string, key: string, optional = false)
   valueFrom: { secretKeyRef: { name: secret, key, ...(optional && { optional }) } },
 });
 
-/** Absent where the nodes or the pods have an identity at the store by themselves. */
-const STORAGE_ENV = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN'].map((name) => fromSecret(name, SECRETS.storage, name, true));
-
 const NATS_ENV = [
   fromSecret('TIDEMILL_NATS_TOKEN', SECRETS.tidemill, 'nats-token', true),
   fromSecret('TIDEMILL_NATS_USER', SECRETS.tidemill, 'nats-user', true),
@@ -44,12 +41,14 @@ function usesBroker(workload: Workload): boolean {
   return workload.kind === 'function' || workload.publishes;
 }
 
+/** The keys of the store are absent where pods have an identity there by themselves. */
+function envFrom(workload: Workload, { overlay }: Resolved): object[] {
+  const storage = usesStorage(workload, overlay) ? [{ secretRef: { name: SECRETS.storage, optional: true } }] : [];
+  return [{ configMapRef: { name: CONFIG.all } }, { configMapRef: { name: CONFIG.events } }, ...storage];
+}
+
 function env(workload: Workload, { overlay }: Resolved): EnvVar[] {
-  return [
-    ...(OWN_ENV[workload.name] ?? []),
-    ...(usesStorage(workload, overlay) ? STORAGE_ENV : []),
-    ...(overlay === 'jetstream' && usesBroker(workload) ? NATS_ENV : []),
-  ];
+  return [...(OWN_ENV[workload.name] ?? []), ...(overlay === 'jetstream' && usesBroker(workload) ? NATS_ENV : [])];
 }
 
 function resources(workload: Workload, size: Resolved['size']): object {
@@ -67,7 +66,7 @@ export function container(workload: Workload, options: Resolved, probes: object)
     imagePullPolicy: 'IfNotPresent',
     command: ['/usr/bin/node', `/app/${workload.name}.mjs`],
     ports: [{ containerPort: PORT, ...(options.overlay === 'jetstream' && { name: 'http' }) }],
-    envFrom: [{ configMapRef: { name: CONFIG.all } }, { configMapRef: { name: CONFIG.events } }],
+    envFrom: envFrom(workload, options),
     ...(variables.length > 0 && { env: variables }),
     resources: resources(workload, options.size),
     securityContext: {

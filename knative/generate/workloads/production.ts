@@ -1,5 +1,5 @@
 // What production has beside the workloads themselves: budgets for evictions, and scaling where Knative does not do it.
-import { replicas } from './deployment.ts';
+import { replicas, scaled } from './deployment.ts';
 import { type KubeObject, labelsOf, selectorOf } from '../object.ts';
 import type { Resolved } from '../options.ts';
 import type { Workload } from './workloads.ts';
@@ -33,7 +33,6 @@ function autoscaler({ name }: Workload, namespace: string, least: number): KubeO
 export function productionObjects(deployed: readonly Workload[], { namespace, size }: Resolved): KubeObject[] {
   if (size === 'small') return [];
   const several = deployed.filter((workload) => replicas(workload, size) > 1);
-  // More of who is elected would only wait.
-  const scaled = deployed.filter((workload) => !workload.elected);
-  return [...several.map((workload) => budget(workload, namespace)), ...scaled.map((workload) => autoscaler(workload, namespace, replicas(workload, size)))];
+  const elastic = deployed.filter((workload) => scaled(workload, size));
+  return [...several.map((workload) => budget(workload, namespace)), ...elastic.map((workload) => autoscaler(workload, namespace, replicas(workload, size)))];
 }
