@@ -62,7 +62,7 @@ export const about: Record<OwnKind, KindAbout> = {
       'each step as one Tekton TaskRun. A Project takes it by its name, in spec.pipeline.',
     shortNames: ['pipe'],
     selectable: [],
-    columns: [text('Stages', '.spec.stages[*].name', 'Names of its stages.'), ...condition('Ready'), age],
+    columns: [...condition('Ready'), age],
   },
   Push: {
     description:
@@ -90,7 +90,7 @@ export const about: Record<OwnKind, KindAbout> = {
       project,
       { name: 'Number', type: 'integer', jsonPath: '.spec.number', description: 'Number in its lane: higher is newer.' },
       text('Ref', '.spec.ref', 'Branch, tag or commit that was asked for.'),
-      text('SHA', ".['status','spec'].sha", 'Commit that it runs at.'),
+      text('SHA', '.status.sha', 'Commit that it runs at.'),
       text('Phase', '.status.phase', 'How far it is.'),
       text('Message', '.status.message', 'Why, where that is not plain.'),
       wide(text('Trigger', '.spec.trigger', 'What asked for it.')),
@@ -109,8 +109,8 @@ export const about: Record<OwnKind, KindAbout> = {
       text('Ref', '.spec.ref', 'Branch, or what else the executions in it run at.'),
       text('Mode', '.status.mode', 'What happens to a push while an earlier one is being built.'),
       { name: 'Last', type: 'integer', jsonPath: '.status.last', description: 'Number of the newest execution.' },
-      text('Running', '.status.running[*].execution', 'Execution that runs.'),
-      text('Waiting', '.status.waiting[*].execution', 'Execution that is next.'),
+      text('Running', '.status.running[*].execution', 'Execution that runs; the first of several.'),
+      text('Next', '.status.waiting[*].execution', 'Execution that gets the next free slot.'),
       wide({ name: 'Slots', type: 'integer', jsonPath: '.status.slots', description: 'How many executions may run side by side.' }),
       wide(text('Head', '.status.head', 'Commit that the ref is at.')),
       age,

@@ -1,15 +1,8 @@
 // From a zod schema to the structural schema that Kubernetes takes in a CustomResourceDefinition.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 import { z } from 'zod';
-import { cel } from './crds-refinements.ts';
-
-/** One CEL rule. https://kubernetes.io/docs/reference/using-api/cel/ */
-export interface Rule {
-  rule: string;
-  message: string;
-  /** Relative to where the rule stands, such as `.digest`. */
-  fieldPath?: string;
-}
+import { re2 } from './crds-pattern.ts';
+import { beyondJson, type Rule } from './crds-refinements.ts';
 
 /** A node of a structural schema: as much of JSON Schema as Kubernetes takes, and its extensions. */
 export interface Structural {
@@ -36,7 +29,7 @@ export interface Structural {
   'x-kubernetes-list-map-keys'?: string[];
 }
 
-type Json = z.core.JSONSchema.BaseSchema & { rules?: Rule[] };
+type Json = z.core.JSONSchema.BaseSchema & { rules?: Rule[]; maxProperties?: number };
 
 /** The schema's structural form. Throws, naming the place, on what has none. */
 export function structural(schema: z.ZodType, where: string): Structural {
@@ -44,24 +37,9 @@ export function structural(schema: z.ZodType, where: string): Structural {
     io: 'input',
     unrepresentable: 'any',
     target: 'openapi-3.0',
-    override: ({ zodSchema, jsonSchema }) => {
-      const rules = refinements(zodSchema, where);
-      if (rules.length > 0) Object.assign(jsonSchema, { rules });
-    },
+    override: ({ zodSchema, jsonSchema }) => void Object.assign(jsonSchema, beyondJson(zodSchema, where)),
   });
   return convert(json as Json, where);
-}
-
-/** What refine() checks is in no JSON Schema; the table of refinements has it as CEL. */
-function refinements(schema: z.core.$ZodType, where: string): Rule[] {
-  return (schema._zod.def.checks ?? []).flatMap((check) => {
-    const def = check._zod.def as { check: string; error?: (issue: object) => unknown };
-    if (def.check !== 'custom') return [];
-    const message = String(def.error?.({}));
-    const rule = cel[message];
-    if (!rule) throw new Error(`${where} has a refine() without a CEL rule: add "${message}" to knative/generate/crds-refinements.ts`);
-    return [{ rule, message }];
-  });
 }
 
 function convert(json: Json, where: string): Structural {
@@ -69,35 +47,25 @@ function convert(json: Json, where: string): Structural {
   if (json.oneOf) return { ...flattened(json.oneOf as Json[], where), ...about };
   // Kubernetes has no type for "one of several types": such a field takes anything, and is checked by whoever reads it.
   if (json.anyOf || !json.type) return { ...about, 'x-kubernetes-preserve-unknown-fields': true };
-  if (json.type === 'object') return { type: 'object', ...about, ...objectOf(json, where, json.rules ?? []) };
+  if (json.type === 'object') return { type: 'object', ...about, ...objectOf(json, where) };
   if (json.type === 'array') return { type: 'array', ...about, ...listOf(json, where) };
   if (json.type === 'integer') return { type: 'integer', ...about, format: 'int64', ...pick(json, ['minimum', 'maximum', 'enum']) };
   if (json.type === 'string') return { type: 'string', ...about, ...stringOf(json, where) };
   return { type: String(json.type), ...about, ...pick(json, ['enum', 'minimum', 'maximum']) };
 }
 
-function objectOf(json: Json, where: string, rules: Rule[]): Partial<Structural> {
+function objectOf(json: Json, where: string): Partial<Structural> {
   const properties = Object.entries(json.properties ?? {}).map(([key, value]) => [key, convert(value as Json, `${where}.${key}`)] as const);
   const required = [...(json.required ?? [])].sort();
   const values = json.additionalProperties as Json | boolean | undefined;
   const loose = typeof values === 'object' && Object.keys(values).length === 0;
   const map = typeof values === 'object' && !loose;
-  const limit = mapLimit(rules);
   return {
     ...(properties.length > 0 && { properties: Object.fromEntries(properties) }),
     ...(required.length > 0 && { required }),
     ...(loose && { 'x-kubernetes-preserve-unknown-fields': true }),
-    ...(map && { additionalProperties: convert(values, `${where}.*`), ...limit }),
+    ...(map && { additionalProperties: convert(values, `${where}.*`), ...pick(json, ['maxProperties']) }),
   };
-}
-
-/** zod has no size of a record; a refine() says it, and its rule names the number. */
-function mapLimit(rules: Rule[]): Partial<Structural> {
-  for (const { rule } of rules) {
-    const limit = /^size\(self\) <= (\d+)/.exec(rule)?.[1];
-    if (limit) return { maxProperties: Number(limit) };
-  }
-  return {};
 }
 
 function listOf(json: Json, where: string): Partial<Structural> {
@@ -120,13 +88,6 @@ function stringOf(json: Json, where: string): Partial<Structural> {
     ...(json.pattern && { pattern: re2(json.pattern, where) }),
     ...(patterns && { allOf: patterns }),
   };
-}
-
-/** A pattern of JavaScript as RE2 has it, which is what the API server runs. Throws on what RE2 lacks. */
-export function re2(pattern: string, where: string): string {
-  if (/\(\?[=!<]|\\[1-9]|\\k</.test(pattern)) throw new Error(`${where}: ${pattern} has a look-around or a back reference, which RE2 has not`);
-  // To JavaScript every white space of Unicode is \s, to RE2 only that of ASCII.
-  return pattern.replaceAll(String.raw`\s`, String.raw`\t\n\v\f\r\p{Z}\x{feff}`).replaceAll(/\\u([0-9a-fA-F]{4})/g, String.raw`\x{$1}`);
 }
 
 /** The variants of a union told apart by one field, as one object, with rules that say which fields go with which. */

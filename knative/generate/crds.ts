@@ -4,7 +4,8 @@ import { kinds } from '../../shared/objects/kinds.ts';
 import { API_VERSION } from '../../shared/objects/meta.ts';
 import { about, type Column, ownKinds, type OwnKind, pluralOf } from './crds-kinds.ts';
 import { rules } from './crds-rules.ts';
-import { type Rule, type Structural, structural } from './crds-structural.ts';
+import type { Rule } from './crds-refinements.ts';
+import { type Structural, structural } from './crds-structural.ts';
 import { labelsOf } from './object.ts';
 
 const [GROUP, VERSION] = API_VERSION.split('/') as [string, string];

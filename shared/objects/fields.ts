@@ -4,6 +4,10 @@ import { z } from 'zod';
 /** Text of at most `max` UTF-16 units. */
 export const text = (max: number) => z.string().min(1).max(max);
 
+/** A map of at most `max` entries. */
+export const map = <K extends z.ZodString, V extends z.ZodType>(key: K, value: V, max: number) =>
+  z.record(key, value).refine((entries) => Object.keys(entries).length <= max, `must have at most ${max} entries`);
+
 /** Name of an object: a DNS label or subdomain in Kubernetes' sense (RFC 1123). */
 export const name = z
   .string()

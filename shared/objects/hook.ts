@@ -3,43 +3,57 @@ import { z } from 'zod';
 import { name, reason, text, timestamp } from './fields.ts';
 import { conditions, outbox } from './meta.ts';
 
-export const hookSpec = z.strictObject({
-  url: z.url({ protocol: /^https?$/ }).max(2048),
-  /** Event types; "*" stands for any characters. Default: every public one. */
-  types: z.array(text(128)).max(50).optional(),
-  /** Only events of this project. */
-  project: name.optional(),
-  /** Name in the secret store of the signing secret (Standard Webhooks: whsec_…). */
-  secret: name,
-  paused: z.boolean().optional(),
-});
+export const hookSpec = z
+  .strictObject({
+    url: z
+      .url({ protocol: /^https?$/ })
+      .max(2048)
+      .describe('Where events are sent, by POST: an http or https URL.'),
+    types: z.array(text(128)).max(50).optional().describe('Types of the events to send; "*" stands for any characters. Default: every public one.'),
+    project: name.optional().describe('Send only events of this Project. Default: of all in the namespace.'),
+    secret: name.describe(
+      'Name of the Secret that deliveries are signed with, not the secret itself. It stands in the namespace of the hook, labelled ' +
+        'tidemill.dev/secret=true, with the signing secret (Standard Webhooks: whsec_…) under the key "value".',
+    ),
+    paused: z.boolean().optional().describe('Send nothing for now. What happens meanwhile is not sent later.'),
+  })
+  .describe('Who is told of what.');
 
-export const hookStatus = z.object({
-  outbox,
-  conditions,
-  /** The newest deliveries, newest first; each once, with what came of its last attempt. */
-  deliveries: z
-    .array(
-      z.object({
-        event: text(256),
-        type: text(128),
-        at: timestamp,
-        attempts: z.int().positive(),
-        outcome: z.enum(['delivered', 'retrying', 'dead']),
-        status: z.int().optional(),
-        reason: reason.optional(),
-      }),
-    )
-    .max(50),
-});
+export const hookStatus = z
+  .object({
+    outbox,
+    conditions: conditions.describe('Ready: present once it was looked at; True is good. False says in its message what is wrong with the hook.'),
+    deliveries: z
+      .array(
+        z.object({
+          event: text(256).describe('Id of the event.'),
+          type: text(128).describe('Type of the event.'),
+          at: timestamp.describe('When it was last tried.'),
+          attempts: z.int().positive().describe('How often it was tried.'),
+          outcome: z.enum(['delivered', 'retrying', 'dead']).describe('delivered: the receiver took it. retrying: it is tried again. dead: given up.'),
+          status: z.int().optional().describe("HTTP status of the receiver's answer to the last try."),
+          reason: reason.optional().describe('Why the last try failed.'),
+        }),
+      )
+      .max(50)
+      .describe('The newest deliveries, newest first; each once, with what came of its last try.'),
+  })
+  .describe('What came of the newest deliveries.');
 
-export const credentialSpec = z.strictObject({
-  /** basic: user name and password or token over http(s). ssh: a private key. */
-  type: z.enum(['basic', 'ssh']),
-  /** The only host that it is ever sent to. */
-  host: text(253),
-  username: text(256).optional(),
-  /** Name in the secret store. */
-  secret: name,
-});
-export const credentialStatus = z.object({ conditions, outbox });
+export const credentialSpec = z
+  .strictObject({
+    type: z.enum(['basic', 'ssh']).describe('basic: user name with password or token, over http(s). ssh: a private key.'),
+    host: text(253).describe('The only host that it is ever sent to, such as github.com.'),
+    username: text(256).optional().describe('User name that goes with it.'),
+    secret: name.describe(
+      'Name of the Secret that holds the password, token or private key under the key "value". It stands in the namespace of the credential, ' +
+        'labelled tidemill.dev/secret=true.',
+    ),
+  })
+  .describe('What it is, and where it may be sent.');
+export const credentialStatus = z
+  .object({
+    conditions: conditions.describe('Ready: present once it was looked at; True is good. False says in its message what is wrong with it.'),
+    outbox,
+  })
+  .describe('Whether it can be used.');

@@ -20,17 +20,24 @@ export type Metadata = z.infer<typeof metadata>;
 
 /** Kubernetes' condition (metav1.Condition). Each kind says when its conditions are present and which way is good. */
 export const condition = z.object({
-  type: text(64),
-  status: z.enum(['True', 'False', 'Unknown']),
-  /** One CamelCase word for programs. */
-  reason: text(128),
-  /** A sentence for people. */
-  message: reason.optional(),
-  lastTransitionTime: timestamp,
+  type: text(64).describe('What it is about, such as Ready.'),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so. Unknown: that is not decided yet.'),
+  observedGeneration: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('metadata.generation that it was found out of. Older than the present one: spec was changed since.'),
+  reason: text(128).describe('One CamelCase word for programs.'),
+  message: reason.optional().describe('A sentence for people: what is wrong, and what to do.'),
+  lastTransitionTime: timestamp.describe('When its status came to be what it is.'),
 });
 export type Condition = z.infer<typeof condition>;
 
-export const conditions = z.array(condition).max(16).optional();
+export const conditions = z
+  .array(condition)
+  .max(16)
+  .refine((all) => new Set(all.map(({ type }) => type)).size === all.length, 'condition types must be unique')
+  .optional();
 
 /** At most so many causes are remembered in one object; older ones are known to be long done. */
 export const MAX_OUTBOX = 32;
@@ -42,14 +49,14 @@ export const MAX_OUTBOX = 32;
 export const outbox = z
   .array(
     z.object({
-      /** Hash of source and id of the event that was handled. */
-      cause: text(64),
-      at: timestamp,
-      events: z.array(z.string().max(262_144)).max(1000).optional(),
+      cause: text(64).describe('Hash of source and id of the event that was handled.'),
+      at: timestamp.describe('When it was handled.'),
+      events: z.array(z.string().max(262_144)).max(1000).optional().describe('Events that follow from it, as JSON, until they are published.'),
     }),
   )
   .max(MAX_OUTBOX)
-  .optional();
+  .optional()
+  .describe('Bookkeeping of tidemill: which events were handled already, and what is yet to be published for them. Nothing to read or to write by hand.');
 export type Outbox = NonNullable<z.infer<typeof outbox>>;
 
 /** Labels that objects are found by. Values are at most 63 characters: hashes where the thing itself is longer. */

@@ -5,37 +5,52 @@ import { conditions, outbox } from './meta.ts';
 import { paramValue, taskSpec } from './taskrun.ts';
 
 export const step = z.strictObject({
-  name: label.max(40),
-  /** The Tekton Task that does the work. Its workspace `source` holds the commit's files. */
-  taskSpec,
+  name: label.max(40).describe('Name of the step, unique within its stage.'),
+  taskSpec: taskSpec.describe(
+    "spec of the Tekton Task (v1) that does the work. Its workspace `source` holds the commit's files. What tidemill does not know is Tekton's to check.",
+  ),
   params: z
-    .array(z.strictObject({ name: text(128), value: paramValue }))
+    .array(
+      z.strictObject({
+        name: text(128).describe('Name of the parameter.'),
+        value: paramValue.describe('Its value: a string, a list of strings, or an object of strings.'),
+      }),
+    )
     .max(100)
-    .optional(),
-  timeout: duration.optional(),
-  /** So often a failed TaskRun is tried again. */
-  retries: z.int().min(0).max(10).optional(),
-  /** Folder in the workspace `source` that becomes the site of this execution, relative to the repository's root. */
-  output: z.union([text(1024), z.literal(true)]).optional(),
+    .optional()
+    .describe('Values for the parameters of the Task.'),
+  timeout: duration.optional().describe('How long it may take, such as 10m.'),
+  retries: z.int().min(0).max(10).optional().describe('How often a failed TaskRun is tried again. Default 0.'),
+  output: z
+    .union([text(1024), z.literal(true)])
+    .optional()
+    .describe("Folder that becomes the site of this execution, relative to the repository's root; true: the Task says in its results where it is."),
 });
 
 export const stage = z.strictObject({
-  name: label.max(40),
+  name: label.max(40).describe('Name of the stage, unique within the definition.'),
   steps: z
     .array(step)
     .min(1)
     .max(50)
-    .refine((steps) => new Set(steps.map((s) => s.name)).size === steps.length, 'step names must be unique within a stage'),
+    .refine((steps) => new Set(steps.map((s) => s.name)).size === steps.length, 'step names must be unique within a stage')
+    .describe('Steps of the stage, which run side by side, each as one TaskRun.'),
 });
 
 export const stages = z
   .array(stage)
   .min(1)
   .max(50)
-  .refine((all) => new Set(all.map((s) => s.name)).size === all.length, 'stage names must be unique');
+  .refine((all) => new Set(all.map((s) => s.name)).size === all.length, 'stage names must be unique')
+  .describe('Stages, which run one after another: each when all steps of the one before it succeeded.');
 
-export const pipelineSpec = z.strictObject({ stages });
-export const pipelineStatus = z.object({ conditions, outbox });
+export const pipelineSpec = z.strictObject({ stages }).describe('What a Project that takes this pipeline runs.');
+export const pipelineStatus = z
+  .object({
+    conditions: conditions.describe('Ready: present once it was looked at; True is good. False says in its message what is wrong with the stages.'),
+    outbox,
+  })
+  .describe('Whether it can be run.');
 
 export type Stage = z.infer<typeof stage>;
 export type Step = z.infer<typeof step>;

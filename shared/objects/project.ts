@@ -1,6 +1,6 @@
 // Project: a repository, how it is built, and how what comes of it is released.
 import { z } from 'zod';
-import { duration, label, name, relativePath, text, timestamp, url } from './fields.ts';
+import { duration, label, map, name, relativePath, text, timestamp, url } from './fields.ts';
 import { conditions, outbox } from './meta.ts';
 import { stages } from './pipeline.ts';
 
@@ -13,8 +13,11 @@ export const buildSpec = z.strictObject({
   image: text(1024)
     .optional()
     .describe("Image that install and build run in, where the runner uses images. Default: Node as this machine, or tidemill's own image, has it."),
-  env: z
-    .record(z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/), z.string().max(32_768))
+  env: map(
+    z.string().regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be a name of letters, digits and "_" that does not begin with a digit'),
+    z.string().max(32_768),
+    100,
+  )
     .optional()
     .describe('Environment of install and build.'),
   timeout: duration.optional().describe('How long it may take, such as 10m.'),
@@ -30,56 +33,70 @@ export const siteSpec = z.strictObject({
 /** What happens to a push while an earlier one of its branch is being built. */
 export const laneMode = z.enum(['queue', 'supersede', 'parallel']);
 
-export const projectSpec = z.strictObject({
-  source: z.strictObject({
-    url,
-    /** Branch whose builds are released to production. Default: the repository's own default branch. */
-    branch: text(256).optional(),
-    /** Name of a Credential. */
-    credential: name.optional(),
-    submodules: z.boolean().optional(),
-  }),
-  build: buildSpec.optional(),
-  /** Stages of the project's own; wins over the repository's .tidemill.yaml. */
-  stages: stages.optional(),
-  /** Name of a Pipeline object to take the stages from. */
-  pipeline: name.optional(),
-  site: siteSpec.optional(),
-  lane: z.strictObject({ mode: laneMode.optional(), slots: z.int().min(1).max(100).optional() }).optional(),
-  release: z
-    .strictObject({
-      /** Release what was built, without being asked: to production from the default branch, to a preview from others. Default true. */
-      auto: z.boolean().optional(),
-      previews: z.boolean().optional(),
-    })
-    .optional(),
-  /** Branches that are built; "*" stands for any characters. Default: all. */
-  branches: z.array(text(256)).max(100).optional(),
-  /** Look for new commits every so often; for local repositories they are watched as well. */
-  poll: duration.optional(),
-  paused: z.boolean().optional(),
-});
+export const projectSpec = z
+  .strictObject({
+    source: z
+      .strictObject({
+        url: url.describe('URL or path of the repository.'),
+        branch: text(256).optional().describe("Branch whose builds are released to production. Default: the repository's own default branch."),
+        credential: name.optional().describe('Name of the Credential that the repository is read with. Default: none, for a public one.'),
+        submodules: z.boolean().optional().describe('Fetch the submodules as well. Default false.'),
+      })
+      .describe('The repository that it is built from.'),
+    build: buildSpec
+      .optional()
+      .describe('How the front end is built, as far as that is not to be found out from the repository. Not used where there are stages.'),
+    stages: stages.optional().describe("Stages of the project's own, which run one after another. They win over the repository's .tidemill.yaml."),
+    pipeline: name.optional().describe('Name of the Pipeline, in the same namespace, to take the stages from.'),
+    site: siteSpec.optional().describe('How what is released is served.'),
+    lane: z
+      .strictObject({
+        mode: laneMode
+          .optional()
+          .describe('queue: a push waits for the earlier ones of its branch. supersede: it cancels them. parallel: they run side by side. Default queue.'),
+        slots: z.int().min(1).max(100).optional().describe('How many executions of one branch may run side by side. Default 1, and 4 when parallel.'),
+      })
+      .optional()
+      .describe('What happens to a push while an earlier one of its branch is being built.'),
+    release: z
+      .strictObject({
+        auto: z
+          .boolean()
+          .optional()
+          .describe('Release what was built, without being asked: to production from the default branch, to a preview from others. Default true.'),
+        previews: z.boolean().optional().describe('Release other branches to previews of their own, at <branch>--<project>. Default true.'),
+      })
+      .optional()
+      .describe('What is released without being asked.'),
+    branches: z.array(text(256)).max(100).optional().describe('Branches that are built; "*" stands for any characters. Default: all.'),
+    poll: duration.optional().describe('Look for new commits every so often, such as 1m, where no webhook tells of them. Five seconds at least.'),
+    paused: z.boolean().optional().describe('Build no pushes for now. Each says that it was skipped for this.'),
+  })
+  .describe('Where the source is, how it is built, and how what comes of it is released.');
 
-export const projectStatus = z.object({
-  outbox,
-  /** Ready: True when the source could be reached at the last try; False says why not. */
-  conditions,
-  defaultBranch: text(256).optional(),
-  /** The newest version built from the default branch or a tag: what "latest" means to a deploy. */
-  latest: z
-    .object({
-      artifact: name,
-      version: text(128),
-      at: timestamp,
-      /** Of the execution that built it. */
-      lane: name.optional(),
-      number: z.int().positive().optional(),
-    })
-    .optional(),
-  lastPolled: timestamp.optional(),
-  /** Hashes of the refs that were there, and where, when the repository was first looked at: they are no news. */
-  seen: z.array(text(16)).max(5000).optional(),
-});
+export const projectStatus = z
+  .object({
+    outbox,
+    conditions: conditions.describe('Ready: present once the repository was looked at; True is good: it could be read at the last try. False says why not.'),
+    defaultBranch: text(256).optional().describe("The repository's default branch."),
+    latest: z
+      .object({
+        artifact: name.describe('Name of the site Artifact.'),
+        version: text(128).describe('Its version.'),
+        at: timestamp.describe('When it was built.'),
+        lane: name.optional().describe('Lane of the execution that built it.'),
+        number: z.int().positive().optional().describe('Number of that execution in its lane.'),
+      })
+      .optional()
+      .describe('The newest version built from the default branch or a tag: what "latest" means to a deploy.'),
+    lastPolled: timestamp.optional().describe('When it was last found out whether the repository can be read.'),
+    seen: z
+      .array(text(16))
+      .max(5000)
+      .optional()
+      .describe('Hashes of the refs that were there, and where, when the repository was first looked at: they are no news.'),
+  })
+  .describe('What is known of the repository, and the newest that was built.');
 
 /** A project's name is the first label of its site's host name; "--" in it would be taken for the preview of a branch. */
 export const projectName = label.max(40).refine((value) => !value.includes('--'), 'must not have "--" in it');

@@ -10,38 +10,29 @@ export const CACHE_ANNOTATION = 'tidemill.dev/cache';
 
 export const paramValue = z.union([z.string().max(65_536), z.array(z.string().max(65_536)).max(1000), z.record(z.string().max(256), z.string().max(65_536))]);
 
+const called = z.looseObject({ name: text(128).describe('Its name.') });
+
 const tektonStep = z.looseObject({
-  name: text(63).optional(),
-  image: z.string().max(1024).optional(),
-  script: z.string().max(262_144).optional(),
-  command: z.array(z.string()).max(1000).optional(),
-  args: z.array(z.string()).max(1000).optional(),
+  name: text(63).optional().describe('Name of the step, unique within the Task.'),
+  image: z.string().max(1024).optional().describe('Image that it runs in.'),
+  script: z.string().max(262_144).optional().describe('Script that it runs, by the interpreter of its first line, else by sh. In place of command.'),
+  command: z.array(z.string()).max(1000).optional().describe('Program that it runs, with its first arguments.'),
+  args: z.array(z.string()).max(1000).optional().describe('Arguments of command or script.'),
   env: z
-    .array(z.looseObject({ name: text(256) }))
+    .array(z.looseObject({ name: text(256).describe('Name of the variable.') }))
     .max(1000)
-    .optional(),
-  workingDir: z.string().max(4096).optional(),
+    .optional()
+    .describe('Environment variables, in the form that a container of a Pod has them.'),
+  workingDir: z.string().max(4096).optional().describe('Folder that it runs in. Default: that of the image.'),
 });
 
 /** spec of a Task, loose: what tidemill does not know is Tekton's to accept or refuse. */
 export const taskSpec = z.looseObject({
-  params: z
-    .array(z.looseObject({ name: text(128) }))
-    .max(200)
-    .optional(),
-  steps: z.array(tektonStep).min(1).max(100),
-  results: z
-    .array(z.looseObject({ name: text(128) }))
-    .max(200)
-    .optional(),
-  workspaces: z
-    .array(z.looseObject({ name: text(128) }))
-    .max(50)
-    .optional(),
-  volumes: z
-    .array(z.looseObject({ name: text(128) }))
-    .max(50)
-    .optional(),
+  params: z.array(called).max(200).optional().describe('Parameters that it takes: name, type, description, default.'),
+  steps: z.array(tektonStep).min(1).max(100).describe('Steps, which run one after another as containers of one Pod.'),
+  results: z.array(called).max(200).optional().describe('Results that it leaves: name, type, description.'),
+  workspaces: z.array(called).max(50).optional().describe('Workspaces that it uses. The one named "source" holds the files of the commit.'),
+  volumes: z.array(called).max(50).optional().describe('Volumes that its steps mount, in the form that a Pod has them.'),
 });
 
 export const taskRunSpec = z.looseObject({
