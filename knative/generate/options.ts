@@ -63,5 +63,5 @@ export type Resolved = Required<Omit<ManifestOptions, 'settings'>> & { settings:
 export function resolve(options: ManifestOptions): Resolved {
   const { overlay, size = 'small', namespace = SYSTEM_NAMESPACE, image = IMAGE } = options;
   const given = Object.fromEntries(Object.entries(options.settings ?? {}).filter(([, value]) => value !== undefined && value !== ''));
-  return { overlay, size, namespace, image, settings: { ...DEFAULTS, ...given } as Resolved['settings'] };
+  return { overlay, size, namespace, image, settings: { ...DEFAULTS, ...given } };
 }

@@ -9,7 +9,7 @@ import { patchesBetween } from './patches.ts';
 const HEAD = '# Made from functions/graph.ts by `npm run generate`: do not edit. knative/README.md says how to change it.\n';
 
 /** kubectl reads YAML 1.1, where a bare y or on is true: that version's rules say what has to be quoted. */
-const yaml = (value: unknown) => stringify(value, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false });
+const yaml = (value: unknown) => stringify(value, { version: '1.1', lineWidth: 0, singleQuote: true, aliasDuplicateObjects: false });
 const documents = (objects: readonly KubeObject[]) => HEAD + objects.map(yaml).join('---\n');
 
 type Files = Record<string, string>;
