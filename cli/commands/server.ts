@@ -37,7 +37,7 @@ export const define: Define = (program, cli) => {
 async function serve(cli: Cli, wanted: { data: string; port: number; source: string | undefined }): Promise<void> {
   const stop = listenForStop(() => process.exit(EXIT.interrupted));
   growYoungHeap(false);
-  const [{ startServer }, { createLog }] = await Promise.all([import('../../functions/one-machine/start.ts'), import('../../functions/one-machine/log.ts')]);
+  const [{ startServer }, { createLog }] = await Promise.all([import('../../functions/one-machine/start.ts'), import('../../shared/host/log/log.ts')]);
   const secret = cli.io.env['TIDEMILL_WEBHOOK_SECRET'] || undefined;
   const log = createLog(join(wanted.data, 'server.log'));
   const server = await startServer({ data: wanted.data, port: wanted.port, log, ...(secret !== undefined && { webhookSecret: secret }) }).catch(

@@ -63,7 +63,7 @@ async function* pieces(body: Buffer): AsyncGenerator<Buffer> {
 }
 
 /** An event that consumers would refuse is refused here, where its body is still known. */
-function checked(translation: Translation): Translation {
+export function checked(translation: Translation): Translation {
   if (translation.kind !== 'events') return translation;
   try {
     translation.events.forEach(parseEvent);

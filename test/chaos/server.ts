@@ -1,6 +1,6 @@
 // The server as a process that a test can kill at a chosen call of a port. Started by fork(); speaks through its channel.
 import { startServer } from '../../functions/one-machine/start.ts';
-import { createLog } from '../../functions/one-machine/log.ts';
+import { createLog } from '../../shared/host/log/log.ts';
 import { createInstrument, type KillPoint } from './instrument.ts';
 
 export type ToServer = { arm: KillPoint | null } | { counts: true };

@@ -66,8 +66,8 @@ export const rules: readonly Rule[] = [
     why: 'it is given its ports, so that the same function runs on other adapters',
   },
   {
-    name: 'the server of one machine',
-    from: /^functions\/one-machine\//,
+    name: 'a composition',
+    from: /^functions\/(one-machine|in-cluster)\//,
     may: ['shared/', 'functions/'],
     why: 'it wires functions to adapters, and needs no command and no test for that',
   },

@@ -1,6 +1,6 @@
-// The server's log: JSON lines in a file of the data folder, so that the terminal is left to what a person wants to see.
+// The log: JSON lines in a file of the data folder, so that the terminal is left to what a person wants to see; in a cluster on stdout.
 // What writes it is loaded with the first line: most starts have nothing to say.
-import type { Log } from '../../shared/host/contract.ts';
+import type { Log } from '../contract.ts';
 
 type Level = keyof Log;
 type Opened = Log & { flush(): Promise<void> };
@@ -10,12 +10,13 @@ export interface ServerLog extends Log {
   flush(): Promise<void>;
 }
 
-export function createLog(path: string): ServerLog {
+/** `to`: a file's path, or 1 for stdout. */
+export function createLog(to: string | 1): ServerLog {
   const early: [Level, object, string][] = [];
   let opened: Opened | undefined;
   let opening: Promise<void> | undefined;
   const open = async () => {
-    const log = (await import('./pino-log.ts')).createPinoLog(path);
+    const log = (await import('./pino-log.ts')).createPinoLog(to);
     for (const [level, fields, message] of early.splice(0)) log[level](fields, message);
     opened = log;
   };

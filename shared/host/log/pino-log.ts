@@ -1,12 +1,12 @@
-// The log's file and form: JSON lines, by pino, with what may be a secret left out.
+// The log's form: JSON lines, by pino, with what may be a secret left out.
 import pino from 'pino';
-import type { Log } from '../../shared/host/contract.ts';
+import type { Log } from '../contract.ts';
 
 /** Fields that may hold a secret, wherever they stand in what is logged. */
 const SECRET_FIELDS = ['token', 'secret', 'password', 'authorization', 'cookie'];
 
-export function createPinoLog(path: string): Log & { flush(): Promise<void> } {
-  const destination = pino.destination({ dest: path, mkdir: true, sync: false, mode: 0o600 });
+export function createPinoLog(to: string | 1): Log & { flush(): Promise<void> } {
+  const destination = pino.destination(typeof to === 'string' ? { dest: to, mkdir: true, sync: false, mode: 0o600 } : { dest: to, sync: false });
   const log = pino(
     { base: null, timestamp: pino.stdTimeFunctions.isoTime, redact: { paths: SECRET_FIELDS.flatMap((field) => [field, `*.${field}`, `*.*.${field}`]) } },
     destination,
