@@ -1,6 +1,6 @@
 // Service accounts, and the roles that the table of rights comes to.
 import { type KubeObject, labelsOf } from '../object.ts';
-import { type OwnKind, pluralOf } from '../crds-kinds.ts';
+import { type OwnKind, pluralOf } from '../crds/kinds.ts';
 import { BUILD_ACCOUNT } from '../options.ts';
 import { automount, type Rights, rights, type Table, type Thing, type Verb } from './rights.ts';
 

@@ -1,6 +1,6 @@
 // What may not change once it is written, and which names go together: rules of the API server, each with what to do instead.
-import type { Kind } from '../../shared/objects/kinds.ts';
-import type { Rule } from './crds-refinements.ts';
+import type { Kind } from '../../../shared/objects/kinds.ts';
+import type { Rule } from './refinements.ts';
 
 export interface KindRules {
   /** On the whole object: spec, status and metadata.name are in sight. */

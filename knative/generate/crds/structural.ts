@@ -1,8 +1,8 @@
 // From a zod schema to the structural schema that Kubernetes takes in a CustomResourceDefinition.
 // https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/#specifying-a-structural-schema
 import { z } from 'zod';
-import { re2 } from './crds-pattern.ts';
-import { beyondJson, type Rule } from './crds-refinements.ts';
+import { re2 } from './pattern.ts';
+import { beyondJson, type Rule } from './refinements.ts';
 
 /** A node of a structural schema: as much of JSON Schema as Kubernetes takes, and its extensions. */
 export interface Structural {

@@ -1,6 +1,6 @@
 // What the schemas check beside their JSON Schema (by refine(), and of the keys of maps), as rules in CEL. A refinement is known by its message, which both give.
 import type { z } from 'zod';
-import { re2 } from './crds-pattern.ts';
+import { re2 } from './pattern.ts';
 
 /** One CEL rule. https://kubernetes.io/docs/reference/using-api/cel/ */
 export interface Rule {
@@ -53,7 +53,7 @@ const byListType = new Set(['condition types must be unique']);
 function celOf(message: string, where: string): string {
   const rule = cel[message];
   if (rule) return rule;
-  throw new Error(`${where} has a refine() without a CEL rule: add "${message}" to knative/generate/crds-refinements.ts`);
+  throw new Error(`${where} has a refine() without a CEL rule: add "${message}" to knative/generate/crds/refinements.ts`);
 }
 
 /** The size of a map, which zod has no check of its own for. */

@@ -1,5 +1,5 @@
 // How each kind is called at the API server, and what `kubectl get` tells of it.
-import { kinds, type Kind } from '../../shared/objects/kinds.ts';
+import { kinds, type Kind } from '../../../shared/objects/kinds.ts';
 
 /** Every kind that is tidemill's own: TaskRun is Tekton's. */
 export type OwnKind = Exclude<Kind, 'TaskRun'>;
