@@ -1,0 +1,193 @@
+// One subscription at work in this process: as many deliveries in hand as it may, a few more waiting, each answered once.
+import type { Msg } from 'nats';
+import type { Log } from '../host/contract.ts';
+import type { Delivery, Settlement, Subscription } from '../ports/broker.ts';
+import type { Connection, Session } from './connection.ts';
+import { again, type Received, receivedOf, stillWorking } from './delivery.ts';
+import { messageOf } from './errors.ts';
+import { pause, pauseAfter } from './pause.ts';
+import { createPuller, type Puller } from './puller.ts';
+import { afterFailure, type Held, postpone, settle, type Settling } from './settle.ts';
+import { ensureConsumer, type Topology } from './streams.ts';
+
+/** Deliveries of an event whose process ended each time, beyond its attempts: then it is given up without another try. */
+const MAX_VANISHED = 10;
+/** Nobody handles an event for so long: then another process may have it. */
+const MAX_HOLD_MS = 15 * 60_000;
+const BEGIN_AGAIN = { base_ms: 100, cap_ms: 5000 };
+const AFTER_FAULT_MS = 2000;
+
+export interface Subscriber {
+  /** The consumer is there: what is published from now on reaches it. Rejects when that cannot be had in time. */
+  readonly ready: Promise<void>;
+  /** Takes nothing more, waits for what is in hand, gives the rest back. */
+  stop(grace_ms: number): Promise<void>;
+}
+
+export interface SubscriberTools extends Omit<Settling, 'subscription'> {
+  connection: Connection;
+  topology: Topology;
+  /** Resolves when the streams are there. */
+  makeStreams: () => Promise<void>;
+  /** They may be gone. */
+  forgetStreams: () => void;
+  log: Log;
+}
+
+export function createSubscriber(subscription: Subscription, deliver: (delivery: Delivery) => Promise<Settlement>, tools: SubscriberTools): Subscriber {
+  const { connection, topology, log, waits } = tools;
+  const { name, concurrency, maxAttempts } = subscription;
+  const settling: Settling = { ...tools, subscription };
+  /** What is in hand and what waits for its turn, by sequence. */
+  const held = new Map<number, Held & { since: number; begun: boolean }>();
+  const queue: number[] = [];
+  const most = concurrency * 2;
+  const stopping = new AbortController();
+  let inHand = 0;
+  let idle: (() => void) | undefined;
+  let puller: Puller | undefined;
+  let session: Session;
+
+  const refill = () => {
+    if (!puller || stopping.signal.aborted) return;
+    const free = most - held.size - puller.outstanding;
+    // Few requests for many messages, and never none.
+    if (free > 0 && (free * 4 >= most || puller.outstanding === 0)) puller.want(free);
+  };
+
+  const onMessage = (message: Msg) => {
+    const received = receivedOf(message);
+    if (!received) return;
+    const there = held.get(received.sequence);
+    if (there) {
+      there.received = received;
+      return;
+    }
+    if (stopping.signal.aborted) return;
+    held.set(received.sequence, { received, waits: 0, attempt: received.deliveries, since: performance.now(), begun: false });
+    queue.push(received.sequence);
+    begin();
+  };
+
+  const begin = () => {
+    while (inHand < concurrency && queue.length > 0 && !stopping.signal.aborted) {
+      const one = held.get(queue.shift()!)!;
+      one.begun = true;
+      inHand++;
+      void handle(one).finally(() => {
+        held.delete(one.received.sequence);
+        inHand--;
+        if (inHand === 0) idle?.();
+        begin();
+        refill();
+      });
+    }
+  };
+
+  const handle = async (one: Held) => {
+    const on = session;
+    try {
+      await settle(on, one, await attemptOf(on, one), settling);
+    } catch (error) {
+      const fields = { function: name, sequence: one.received.sequence, reason: messageOf(error) };
+      log.warn(fields, 'the end of a delivery could not be recorded; it comes again');
+      giveBack(one.received, AFTER_FAULT_MS);
+    }
+  };
+
+  const attemptOf = async (on: Session, one: Held): Promise<Settlement> => {
+    const { message, sequence, deliveries } = one.received;
+    if (deliveries > 1) one.waits = await connection.patiently(`How often ${name} waited could not be read`, () => waits.read(on, name, sequence));
+    const attempt = Math.max(1, deliveries - one.waits);
+    one.attempt = Math.min(attempt, maxAttempts);
+    if (attempt > maxAttempts + MAX_VANISHED)
+      return { kind: 'dead', reason: `Given up after ${attempt} deliveries: each time the process that had it in hand ended before it had answered` };
+    let event: Delivery['event'];
+    try {
+      event = JSON.parse(message.string()) as Delivery['event'];
+    } catch (error) {
+      return { kind: 'dead', reason: `Not JSON: ${messageOf(error)}` };
+    }
+    try {
+      const settlement = await deliver({ event, attempt: one.attempt, subscription: name });
+      if (settlement) return settlement;
+      throw new TypeError(`The subscriber ${name} did not say what came of the delivery`);
+    } catch (error) {
+      return afterFailure(error, one.attempt, settling.backoff);
+    }
+  };
+
+  const giveBack = (received: Received, after_ms: number) => {
+    try {
+      again(received.message, after_ms);
+    } catch {
+      // The connection is closed: the server gives it to the next by itself, when its time is up.
+    }
+  };
+
+  const tellProgress = () => {
+    const now = performance.now();
+    for (const { received, since } of held.values()) {
+      if (now - since > MAX_HOLD_MS || session.nc.isClosed()) continue;
+      stillWorking(received.message);
+    }
+  };
+
+  const begun = Promise.withResolvers<void>();
+  const run = async () => {
+    for (let failures = 0; !stopping.signal.aborted; failures++) {
+      try {
+        await tools.makeStreams();
+        session = await connection.session();
+        await ensureConsumer(session, topology, subscription);
+        begun.resolve();
+        if (stopping.signal.aborted) return;
+        failures = 0;
+        puller = createPuller(session, topology.names.events, name, onMessage, refill);
+        refill();
+        const why = await Promise.race([puller.ended, aborted(stopping.signal)]);
+        puller.close();
+        puller = undefined;
+        if (!stopping.signal.aborted) log.info({ function: name, reason: why }, 'asks for its events anew');
+      } catch (error) {
+        if (stopping.signal.aborted) return;
+        tools.forgetStreams();
+        log.warn({ function: name, reason: messageOf(error) }, 'cannot get its events; it is tried again');
+      }
+      await pause(pauseAfter(failures, BEGIN_AGAIN), stopping.signal);
+    }
+  };
+  const progress = setInterval(tellProgress, topology.ackWait_ms / 3);
+  const running = run();
+
+  return {
+    ready: begun.promise,
+    stop: async (grace_ms) => {
+      stopping.abort();
+      await running;
+      await Promise.all(queue.splice(0).map((sequence) => release(held.get(sequence)!)));
+      if (inHand > 0) await Promise.race([new Promise<void>((resolve) => (idle = resolve)), pause(grace_ms, new AbortController().signal)]);
+      clearInterval(progress);
+      await Promise.all([...held.values()].map(release));
+    },
+  };
+
+  /** Back to the server, at once, for another process; it does not count as an attempt. */
+  async function release(one: Held): Promise<void> {
+    held.delete(one.received.sequence);
+    if (!session || session.nc.isClosed()) return;
+    try {
+      if (one.received.deliveries > 1 && one.waits === 0) one.waits = await waits.read(session, name, one.received.sequence);
+      await postpone(session, one, 0, settling);
+    } catch (error) {
+      log.warn(
+        { function: name, sequence: one.received.sequence, reason: messageOf(error) },
+        'a delivery could not be given back; it comes again when its time is up',
+      );
+    }
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<string> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve('stopped'), { once: true }));
+}
