@@ -5,6 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/cluster/**/*.test.ts'],
     fileParallelism: false,
+    // Of the tests of one file that are marked so. A TaskRun waits more than it works.
+    maxConcurrency: 10,
     testTimeout: 120_000,
     hookTimeout: 180_000,
   },

@@ -37,10 +37,19 @@ export interface Obj<K extends Kind = Kind> {
   status?: StatusOf<K>;
 }
 
+/** Kubernetes' metav1.OwnerReference: what goes with its owner. On one machine nothing does, and it is left out. */
+export interface OwnerReference {
+  apiVersion: string;
+  kind: string;
+  name: string;
+  uid: string;
+  controller?: boolean;
+}
+
 /** An object that is yet to be stored: uid, version, generation and time are the store's to give. */
 export interface NewObj<K extends Kind = Kind> {
   kind: K;
-  metadata: { name: string; namespace: string; labels?: Record<string, string>; annotations?: Record<string, string> };
+  metadata: { name: string; namespace: string; labels?: Record<string, string>; annotations?: Record<string, string>; ownerReferences?: OwnerReference[] };
   spec: SpecOf<K>;
   status?: StatusOf<K>;
 }

@@ -20,6 +20,8 @@ export interface RunnerUnderTest {
   namespace: string;
   /** Image with a POSIX shell, awk, sed and find. */
   image: string;
+  /** Between two looks at a TaskRun. Milliseconds. */
+  poll_ms: number;
   /** Puts in place what a case refers to. */
   provide(needs: NonNullable<RunnerCase['needs']>): Promise<void>;
   /** Every event that was told so far. */
@@ -57,7 +59,7 @@ export function runnerContract(name: string, can: Abilities, open: () => Promise
         test.concurrent(`${each.name}`, async ({ expect }) => {
           await under.provide(each.needs ?? {});
           const taskRun = await run(each.name, specOf(each, under.image));
-          expect(differences(each, taskRun.status, linesByStep(await allLines(under, each.name)))).toEqual([]);
+          expect(differences(each, under.namespace, taskRun.status, linesByStep(await allLines(under, each.name)))).toEqual([]);
         });
       }
     });
@@ -157,11 +159,11 @@ export function newTaskRun(under: Pick<RunnerUnderTest, 'namespace'>, name: stri
   return { kind: 'TaskRun', metadata: { name, namespace: under.namespace }, spec: spec as NewObj<'TaskRun'>['spec'] };
 }
 
-export async function ended({ runner, namespace }: Pick<RunnerUnderTest, 'runner' | 'namespace'>, name: string): Promise<Obj<'TaskRun'>> {
-  for (let waited = 0; waited < PATIENCE; waited += 20) {
+export async function ended({ runner, namespace, poll_ms }: Pick<RunnerUnderTest, 'runner' | 'namespace' | 'poll_ms'>, name: string): Promise<Obj<'TaskRun'>> {
+  for (const began = Date.now(); Date.now() - began < PATIENCE; ) {
     const taskRun = await runner.get({ namespace, name });
     if (taskRun && isDone(taskRun.status)) return taskRun;
-    await sleep(20);
+    await sleep(poll_ms);
   }
   throw new Error(`TaskRun ${name} did not end`);
 }

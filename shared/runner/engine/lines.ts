@@ -46,6 +46,13 @@ export function createMask(): Mask {
   };
 }
 
+/** A line, masked, without the carriage return at its end, in as many pieces as its length asks for. */
+export function linePieces(line: string, mask: Mask): string[] {
+  const masked = mask.apply(line.endsWith('\r') ? line.slice(0, -1) : line);
+  if (masked.length <= LONGEST) return [masked];
+  return Array.from({ length: Math.ceil(masked.length / LONGEST) }, (_, i) => masked.slice(i * LONGEST, (i + 1) * LONGEST));
+}
+
 export interface LineSplitter {
   push(chunk: Buffer): string[];
   /** What came without a line's end. */
@@ -59,7 +66,7 @@ export function createLineSplitter(mask: Mask): LineSplitter {
     rest += text;
     const lines = rest.split('\n');
     rest = lines.pop()!;
-    const out = lines.flatMap((line) => pieces(line.endsWith('\r') ? line.slice(0, -1) : line));
+    const out = lines.flatMap((line) => linePieces(line, mask));
     while (rest.length > LONGEST) {
       const cut = mask.cutBefore(rest, LONGEST);
       out.push(mask.apply(rest.slice(0, cut)));
@@ -67,16 +74,11 @@ export function createLineSplitter(mask: Mask): LineSplitter {
     }
     return out;
   };
-  const pieces = (line: string): string[] => {
-    const masked = mask.apply(line);
-    if (masked.length <= LONGEST) return [masked];
-    return Array.from({ length: Math.ceil(masked.length / LONGEST) }, (_, i) => masked.slice(i * LONGEST, (i + 1) * LONGEST));
-  };
   return {
     push: (chunk) => take(decoder.write(chunk)),
     end() {
       const out = take(decoder.end());
-      if (rest) out.push(...pieces(rest));
+      if (rest) out.push(...linePieces(rest, mask));
       rest = '';
       return out;
     },

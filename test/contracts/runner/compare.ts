@@ -4,7 +4,8 @@ import { type TaskRunStatus, succeeded } from '../../../shared/objects/taskrun.t
 import type { RunnerCase } from './case.ts';
 
 /** What is not as it should be; empty when all is. `lines`: what each step printed. */
-export function differences(expected: RunnerCase, status: TaskRunStatus | undefined, lines: Record<string, string[]>): string[] {
+export function differences(each: RunnerCase, namespace: string, status: TaskRunStatus | undefined, lines: Record<string, string[]>): string[] {
+  const expected = inNamespace(each, namespace);
   const condition = succeeded(status);
   const reason = expected.reason ?? 'Succeeded';
   const found: string[] = [];
@@ -28,6 +29,11 @@ export function differences(expected: RunnerCase, status: TaskRunStatus | undefi
     if (missing !== undefined) found.push(`lines of ${step}: ${JSON.stringify(missing)} is missing in ${JSON.stringify(lines[step])}`);
   }
   return found;
+}
+
+/** Cases call the namespace that they run in NAMESPACE. */
+function inNamespace(each: RunnerCase, namespace: string): RunnerCase {
+  return JSON.parse(JSON.stringify(each).replaceAll('NAMESPACE', namespace)) as RunnerCase;
 }
 
 function firstMissing(wanted: readonly string[], lines: readonly string[]): string | undefined {

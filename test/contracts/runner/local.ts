@@ -50,6 +50,7 @@ export async function openLocalRunner({ isolation, folder, env = process.env, ..
     directory,
     namespace: 'default',
     image: 'busybox',
+    poll_ms: 20,
     events: () => events,
     async provide(needs) {
       for (const [name, data] of Object.entries(needs.secrets ?? {})) await secrets.set(`run.default.${name}`, JSON.stringify(data));

@@ -53,7 +53,7 @@ export const paramCases: RunnerCase[] = [
         { name: 'y', value: '$(context.taskRun.namespace)' },
       ],
     },
-    lines: { show: ['$(params.y)', 'default'] },
+    lines: { show: ['$(params.y)', 'NAMESPACE'] },
   },
   {
     name: 'param-array-star',
@@ -173,7 +173,7 @@ export const paramCases: RunnerCase[] = [
         script('test -n "$(context.taskRun.uid)"'),
       ],
     },
-    lines: { show: ['context-variables default 0'] },
+    lines: { show: ['context-variables NAMESPACE 0'] },
   },
   {
     name: 'kubernetes-expansion',

@@ -130,7 +130,7 @@ export const stepCases: RunnerCase[] = [
         }),
       ],
     },
-    lines: { a: ['default env-field'] },
+    lines: { a: ['NAMESPACE env-field'] },
   },
   {
     name: 'env-missing-secret',
