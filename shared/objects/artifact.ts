@@ -1,7 +1,7 @@
 // Artifact: an immutable thing with a digest: a commit by SHA, a built site by the digest of its files.
 import { z } from 'zod';
 import { digest, gitRef, gitSha, name, reason, text, timestamp, url } from './fields.ts';
-import { conditions, outbox } from './meta.ts';
+import { conditions, outbox, VALID } from './meta.ts';
 import { siteSpec } from './project.ts';
 
 const project = name.describe('Name of the Project that it belongs to.');
@@ -39,7 +39,7 @@ export const artifactStatus = z
       .describe(
         'Unresolved: not looked at yet. Resolved: it is known what it is, for good. Failed: may be tried again. Invalid: there is no such thing, for good.',
       ),
-    conditions: conditions.describe('Resolved: present once it was tried; True is good, and then it stays. False says in its message what stands in the way.'),
+    conditions: conditions.describe(`Resolved: present once it is resolved; True is good, and stays. ${VALID}`),
     reason: reason.optional().describe('Why it is not resolved, and what to do.'),
     digest: text(160)
       .optional()

@@ -55,7 +55,7 @@ export const executionStatus = z
       'Pending: the commit is being found out. Queued: waits for its lane. Running. Succeeded, Failed or Cancelled: it ended, and stays as it ended.',
     ),
     message: reason.optional().describe('Why it is in this phase, where that is not plain: what failed, and what to do.'),
-    conditions: conditions.describe('Succeeded: present once it ended; True is good, and its status never changes again.'),
+    conditions: conditions.describe('None so far: phase and message say how it is.'),
     sha: gitSha.optional().describe('Commit that it runs at.'),
     subject: z.string().max(512).optional().describe('First line of the commit message.'),
     commitTime: timestamp.optional().describe("The committer's time."),

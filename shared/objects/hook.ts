@@ -1,13 +1,14 @@
 // Hook: an address that wants to be told of events. Secrets stand in the secret store, never in the object.
 import { z } from 'zod';
 import { name, reason, text, timestamp } from './fields.ts';
-import { conditions, outbox } from './meta.ts';
+import { conditions, outbox, VALID } from './meta.ts';
 
 export const hookSpec = z
   .strictObject({
     url: z
       .url({ protocol: /^https?$/ })
       .max(2048)
+      .regex(/^https?:\/\/[^\s/?#]+(?:[/?#][^\s]*)?$/, 'must be an http or https URL without white space')
       .describe('Where events are sent, by POST: an http or https URL.'),
     types: z.array(text(128)).max(50).optional().describe('Types of the events to send; "*" stands for any characters. Default: every public one.'),
     project: name.optional().describe('Send only events of this Project. Default: of all in the namespace.'),
@@ -22,7 +23,7 @@ export const hookSpec = z
 export const hookStatus = z
   .object({
     outbox,
-    conditions: conditions.describe('Ready: present once it was looked at; True is good. False says in its message what is wrong with the hook.'),
+    conditions: conditions.describe(VALID),
     deliveries: z
       .array(
         z.object({
@@ -53,7 +54,7 @@ export const credentialSpec = z
   .describe('What it is, and where it may be sent.');
 export const credentialStatus = z
   .object({
-    conditions: conditions.describe('Ready: present once it was looked at; True is good. False says in its message what is wrong with it.'),
+    conditions: conditions.describe(VALID),
     outbox,
   })
   .describe('Whether it can be used.');

@@ -39,6 +39,9 @@ export const conditions = z
   .refine((all) => new Set(all.map(({ type }) => type)).size === all.length, 'condition types must be unique')
   .optional();
 
+/** Of the condition that every kind which people write can have. */
+export const VALID = 'Valid: present, and False, only while spec is not as its kind has it; its message says what is wrong.';
+
 /** At most so many causes are remembered in one object; older ones are known to be long done. */
 export const MAX_OUTBOX = 32;
 

@@ -1,7 +1,7 @@
 // Pipeline: stages in order; the steps of a stage run side by side, each as one Tekton TaskRun.
 import { z } from 'zod';
 import { duration, label, text } from './fields.ts';
-import { conditions, outbox } from './meta.ts';
+import { conditions, outbox, VALID } from './meta.ts';
 import { paramValue, taskSpec } from './taskrun.ts';
 
 export const step = z.strictObject({
@@ -47,7 +47,7 @@ export const stages = z
 export const pipelineSpec = z.strictObject({ stages }).describe('What a Project that takes this pipeline runs.');
 export const pipelineStatus = z
   .object({
-    conditions: conditions.describe('Ready: present once it was looked at; True is good. False says in its message what is wrong with the stages.'),
+    conditions: conditions.describe(VALID),
     outbox,
   })
   .describe('Whether it can be run.');

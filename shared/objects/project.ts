@@ -1,7 +1,7 @@
 // Project: a repository, how it is built, and how what comes of it is released.
 import { z } from 'zod';
 import { duration, label, map, name, relativePath, text, timestamp, url } from './fields.ts';
-import { conditions, outbox } from './meta.ts';
+import { conditions, outbox, VALID } from './meta.ts';
 import { stages } from './pipeline.ts';
 
 /** How a front end without stages of its own is built. Each absent field is found out from the repository. */
@@ -77,7 +77,9 @@ export const projectSpec = z
 export const projectStatus = z
   .object({
     outbox,
-    conditions: conditions.describe('Ready: present once the repository was looked at; True is good: it could be read at the last try. False says why not.'),
+    conditions: conditions.describe(
+      `Ready: present once the repository was looked at; True is good: it could be read at the last try. False says why not. ${VALID}`,
+    ),
     defaultBranch: text(256).optional().describe("The repository's default branch."),
     latest: z
       .object({

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { trigger } from '../events/types.ts';
 import { digest, label, name, reason, text, timestamp } from './fields.ts';
-import { conditions, outbox } from './meta.ts';
+import { conditions, outbox, VALID } from './meta.ts';
 import { siteSpec } from './project.ts';
 
 export const PRODUCTION = 'production';
@@ -37,7 +37,7 @@ const deployment = z.object({
 export const releaseStatus = z
   .object({
     outbox,
-    conditions: conditions.describe('Ready: present once something was asked for; True is good: something is live. False says in its message why nothing is.'),
+    conditions: conditions.describe(VALID),
     current: deployment.optional().describe('What is live. Absent when the environment was retired, or has had nothing yet.'),
     history: z.array(deployment).max(100).describe('What was live before, newest first.'),
     retired: z

@@ -29,7 +29,10 @@ function text(name: string, jsonPath: string, description: string): Column {
   return { name, type: 'string', jsonPath, description };
 }
 
-/** The reason, and in the wide form the message, of a condition. */
+/** Empty while the object is as its kind has it. */
+const problem = text('Problem', '.status.conditions[?(@.type=="Valid")].message', 'What is wrong with spec; nothing where it is as it should be.');
+
+/** The status and reason, and in the wide form the message, of a condition. */
 function condition(type: string): Column[] {
   const path = `.status.conditions[?(@.type=="${type}")]`;
   return [
@@ -43,7 +46,8 @@ export const about: Record<OwnKind, KindAbout> = {
   Project: {
     description:
       'A repository, how it is built, and how what comes of it is released. Its name is the first label of the host name that its site is served on. ' +
-      'Whatever else belongs to it (executions, artifacts, releases) stands in its namespace and names it.',
+      'Whatever else belongs to it (executions, artifacts, releases) stands in its namespace and names it. To ask for a run, annotate it with ' +
+      'tidemill.dev/trigger=<any new value>, and with tidemill.dev/trigger-ref=<branch, tag or SHA> where it is not the default branch.',
     shortNames: ['proj'],
     selectable: ['.spec.pipeline'],
     columns: [
@@ -51,6 +55,7 @@ export const about: Record<OwnKind, KindAbout> = {
       text('Branch', '.status.defaultBranch', "The repository's default branch."),
       text('Latest', '.status.latest.version', 'Newest version that was built from the default branch or a tag.'),
       ...condition('Ready'),
+      problem,
       wide({ name: 'Paused', type: 'boolean', jsonPath: '.spec.paused', description: 'Whether pushes are left unbuilt.' }),
       wide({ name: 'Polled', type: 'date', jsonPath: '.status.lastPolled', description: 'Time since the repository was last looked at.' }),
       age,
@@ -62,7 +67,7 @@ export const about: Record<OwnKind, KindAbout> = {
       'each step as one Tekton TaskRun. A Project takes it by its name, in spec.pipeline.',
     shortNames: ['pipe'],
     selectable: [],
-    columns: [...condition('Ready'), age],
+    columns: [problem, age],
   },
   Push: {
     description:
@@ -83,7 +88,7 @@ export const about: Record<OwnKind, KindAbout> = {
   Execution: {
     description:
       "One run of a project's pipeline at one commit, with the definition frozen into its status. tidemill makes it when something was pushed or somebody asked " +
-      'for a run; there is nothing to write by hand.',
+      'for a run; there is nothing to write by hand. To end it, annotate it with tidemill.dev/cancel=<reason>.',
     shortNames: ['exec'],
     selectable: ['.spec.project', '.spec.lane', '.status.phase'],
     columns: [
@@ -128,6 +133,7 @@ export const about: Record<OwnKind, KindAbout> = {
       text('Version', ".status['version','digest']", 'Version of a site; digest of a commit.'),
       text('Phase', '.status.phase', 'Whether it is resolved.'),
       text('Reason', '.status.reason', 'Why it is not resolved.'),
+      wide(problem),
       wide(text('Ref', '.spec.ref', 'Branch, tag or commit that was asked for.')),
       wide(text('Execution', '.spec.execution', 'Execution that it belongs to.')),
       wide(text('Digest', '.status.digest', 'What it was resolved to.')),
@@ -138,7 +144,7 @@ export const about: Record<OwnKind, KindAbout> = {
   Release: {
     description:
       'The pointer of one environment of one project: which version is live, and which were before. tidemill makes it when something is first released; ' +
-      'write spec.deploy to ask for a version.',
+      'write spec.deploy to ask for a version. To go back to what was live before, annotate it with tidemill.dev/rollback=<any new value>.',
     shortNames: ['rel'],
     selectable: ['.spec.project', '.spec.environment', '.spec.host'],
     columns: [
@@ -147,6 +153,7 @@ export const about: Record<OwnKind, KindAbout> = {
       text('Version', '.status.current.version', 'Version that is live.'),
       { name: 'Since', type: 'date', jsonPath: '.status.current.at', description: 'Time since it went live.' },
       text('Refused', '.status.refused.reason', 'Why the last request was refused.'),
+      problem,
       wide(text('Wanted', '.spec.deploy.version', 'Version that was asked for by writing this object.')),
       wide(text('By', '.status.current.by', 'Who asked for what is live.')),
       wide(text('Artifact', '.status.current.artifact', 'Artifact that is live.')),
@@ -162,6 +169,7 @@ export const about: Record<OwnKind, KindAbout> = {
       { name: 'Paused', type: 'boolean', jsonPath: '.spec.paused', description: 'Whether it is told nothing.' },
       text('Last', '.status.deliveries[0].outcome', 'What came of the newest delivery.'),
       { name: 'When', type: 'date', jsonPath: '.status.deliveries[0].at', description: 'Time since the newest delivery.' },
+      problem,
       wide(text('Reason', '.status.deliveries[0].reason', 'Why the newest delivery failed.')),
       wide(text('Types', '.spec.types', 'Types of events that it is told of.')),
       age,
@@ -176,6 +184,7 @@ export const about: Record<OwnKind, KindAbout> = {
       text('Host', '.spec.host', 'The only host that it is sent to.'),
       wide(text('Username', '.spec.username', 'User name that goes with it.')),
       text('Secret', '.spec.secret', 'Name of the Secret that holds it.'),
+      problem,
       age,
     ],
   },

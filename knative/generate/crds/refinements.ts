@@ -25,7 +25,7 @@ export function beyondJson(schema: z.core.$ZodType, where: string): Beyond {
   const own = messages
     .filter((message) => limitOf(message) === undefined && !byListType.has(message))
     .map((message) => ({ rule: celOf(message, where), message }));
-  const rules = [...own, ...keyRules(schema, where)];
+  const rules = [...own, ...formatRules(schema), ...keyRules(schema, where)];
   return { ...(rules.length > 0 && { rules }), ...(limits.length > 0 && { maxProperties: Math.min(...limits) }) };
 }
 
@@ -60,6 +60,11 @@ function celOf(message: string, where: string): string {
 function limitOf(message: string): number | undefined {
   const found = /^must have at most (\d+) entries$/.exec(message)?.[1];
   return found === undefined ? undefined : Number(found);
+}
+
+/** Formats that the API server checks by CEL better than by `format`. */
+function formatRules(schema: z.core.$ZodType): Rule[] {
+  return (schema._zod.def as { format?: string }).format === 'url' ? [{ rule: 'isURL(self)', message: 'must be a URL' }] : [];
 }
 
 function keyRules(schema: z.core.$ZodType, where: string): Rule[] {

@@ -26,6 +26,12 @@ function kept(field: string, when: string, message: string): Rule {
 const resolved = "oldSelf.phase == 'Resolved'";
 const immutable = 'of a resolved Artifact cannot change nor be removed: make another Artifact';
 
+const secretName: Rule = {
+  rule: "!self.secret.startsWith('whsec_')",
+  message: 'secret is the name of a Secret, not the secret itself: keep that in a Secret labelled tidemill.dev/secret=true, under the key "value"',
+  fieldPath: '.secret',
+};
+
 export const rules: Partial<Record<Kind, KindRules>> = {
   Project: {
     root: [
@@ -94,4 +100,5 @@ export const rules: Partial<Record<Kind, KindRules>> = {
       fieldPath: `.${field}`,
     })),
   },
+  Hook: { spec: [secretName] },
 };
