@@ -1,8 +1,8 @@
 // Reads stored files: whole or a range of bytes; blobs are checked against their digest as they stream.
-import { createHash } from 'node:crypto';
 import { closeSync, constants, createReadStream, fstatSync, open, read } from 'node:fs';
-import { Readable, Transform, pipeline } from 'node:stream';
+import { Readable, pipeline } from 'node:stream';
 import { type Digest, DigestMismatch } from '../ports/storage.ts';
+import { checker, wholeBody } from './verify.ts';
 import { digestOf } from './write.ts';
 
 export interface Range {
@@ -61,7 +61,7 @@ export async function readBlob(path: string, digest: Digest, range: Range | unde
   const { fd, size } = opened;
   if (range) return { body: streamOf(fd, size, range), size };
   if (size <= SMALL_BYTES) return { body: await checkedSmall(fd, size, digest, onRot), size };
-  const body = checker(digest, onRot);
+  const body = checker(`The blob ${digest}`, digest, onRot);
   // The reader hears of an error from `body` itself.
   pipeline(streamOf(fd, size), body, () => undefined);
   return { body, size };
@@ -92,39 +92,10 @@ async function checkedSmall(fd: number, size: number, digest: Digest, onRot: () 
   return body;
 }
 
-/** A body that is all there: whoever wants it whole can take it with one `read()`. */
-function wholeBody(bytes: Buffer): Readable {
-  const body = new Readable({ read() {} });
-  if (bytes.length > 0) body.push(bytes);
-  body.push(null);
-  return body;
-}
-
 function openDescriptor(path: string, flags: number): Promise<number> {
   return new Promise((resolve, reject) => open(path, flags, (error, fd) => (error ? reject(error) : resolve(fd))));
 }
 
 function readDescriptor(fd: number, into: Buffer, at: number): Promise<number> {
   return new Promise((resolve, reject) => read(fd, into, at, into.length - at, at, (error, bytes) => (error ? reject(error) : resolve(bytes))));
-}
-
-/** Passes bytes on and keeps the last piece back until the digest of all is known: a reader who counts bytes never gets all of a rotten blob. */
-function checker(digest: Digest, onRot: () => void): Transform {
-  const hash = createHash('sha256');
-  let last: Buffer | undefined;
-  return new Transform({
-    highWaterMark: CHUNK_BYTES,
-    transform(chunk: Buffer, _encoding, done) {
-      hash.update(chunk);
-      const before = last;
-      last = chunk;
-      done(null, before);
-    },
-    flush(done) {
-      const actual = `sha256:${hash.digest('hex')}`;
-      if (actual === digest) return done(null, last);
-      onRot();
-      done(new DigestMismatch(`The blob ${digest}`, digest, actual));
-    },
-  });
 }
