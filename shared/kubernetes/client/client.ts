@@ -15,6 +15,8 @@ export interface RequestOptions {
   body?: unknown;
   /** Default application/json; a patch must say which it is (PATCH below). */
   contentType?: string;
+  /** Default application/json. */
+  accept?: string;
   query?: Query;
   signal?: AbortSignal | undefined;
   /** For one try, from its start to the end of the answer. Default 30 s. */
@@ -95,11 +97,24 @@ export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect:
     }
   };
 
+  /** The head of a stream has to come in time; what follows it may take as long as it likes. */
+  const begin = async (call: Call) => {
+    const late = new AbortController();
+    const signal = call.signal ? AbortSignal.any([call.signal, late.signal]) : late.signal;
+    const message = `${whatOf(call)}: no answer within ${TIMEOUT_MS} ms`;
+    const timer = setTimeout(() => late.abort(new KubeError({ status: 0, reason: 'Timeout', message, uncertain: false })), TIMEOUT_MS);
+    try {
+      return await answer({ ...call, signal }, true);
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
   const callOf = (method: Method, path: string, options: RequestOptions): Call => ({
     method,
     path: withQuery(path, options.query),
     headers: {
-      accept: 'application/json',
+      accept: options.accept ?? 'application/json',
       'user-agent': userAgent,
       ...(options.body !== undefined && { 'content-type': options.contentType ?? 'application/json' }),
     },
@@ -126,12 +141,11 @@ export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect:
       return parseJson<T>(call, await retried(call, options.timeout_ms));
     },
     text: async (path, options = {}) => {
-      const call = callOf('GET', path, options);
-      return retried({ ...call, headers: { ...call.headers, accept: '*/*' } }, options.timeout_ms);
+      return retried(callOf('GET', path, { accept: '*/*', ...options }), options.timeout_ms);
     },
     async *stream(path, options = {}) {
-      const call = callOf('GET', path, options);
-      const response = await answer({ ...call, headers: { ...call.headers, accept: '*/*' } }, true);
+      const call = callOf('GET', path, { accept: '*/*', ...options });
+      const response = await begin(call);
       try {
         yield* lines(response, whatOf(call), options.idle_ms);
       } catch (error) {

@@ -17,6 +17,8 @@ export interface KubeErrorInit {
   details?: StatusDetails;
   /** How long the server asks to wait. */
   retryAfter_ms?: number;
+  /** With 410 on a page of a list: goes on from there with what is true now. */
+  listContinue?: string;
   /** The request may have been carried out all the same: look before doing it again. */
   uncertain: boolean;
   cause?: unknown;
@@ -29,6 +31,7 @@ export class KubeError extends Error {
   readonly reason: string;
   readonly details: StatusDetails | undefined;
   readonly retryAfter_ms: number | undefined;
+  readonly listContinue: string | undefined;
   readonly uncertain: boolean;
   constructor(init: KubeErrorInit) {
     super(init.message, init.cause === undefined ? undefined : { cause: init.cause });
@@ -36,11 +39,13 @@ export class KubeError extends Error {
     this.reason = init.reason;
     this.details = init.details;
     this.retryAfter_ms = init.retryAfter_ms;
+    this.listContinue = init.listContinue;
     this.uncertain = init.uncertain;
   }
 }
 
 interface Status {
+  metadata?: { continue?: string };
   reason?: string;
   message?: string;
   details?: StatusDetails;
@@ -60,6 +65,7 @@ export function answerError(what: string, status: number, retryAfter: string | u
     message: `${what}: ${text} (HTTP ${status} ${reason})`,
     ...(said?.details && { details: said.details }),
     ...(wait !== undefined && { retryAfter_ms: wait }),
+    ...(said?.metadata?.continue && { listContinue: said.metadata.continue }),
     uncertain: status >= 500,
   });
 }

@@ -1,0 +1,108 @@
+// Pages newest first. Kubernetes has no such order, so all that matches is looked at: its metadata alone, and no more of it kept than one page.
+import { InvalidObject, type Kind, type Obj } from '../../objects/kinds.ts';
+import type { ListOptions, Page } from '../../ports/objects.ts';
+import type { KubeClient } from '../client/client.ts';
+import { KubeError } from '../client/error.ts';
+import type { Raw } from './convert.ts';
+import { isMissing, portError } from './errors.ts';
+import { type Admit, type RawList, rawPage, readStrings } from './list.ts';
+import { listPath, objectPath, selector } from './resources.ts';
+
+/** More objects than a cluster should keep of one kind; what is finished is archived long before. */
+const MOST = 20_000;
+const METADATA_PAGE = 1000;
+const METADATA_ONLY = 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1';
+/** So many objects are fetched at once for a page. */
+const IN_FLIGHT = 16;
+
+/** Where an object stands: by its second of creation, then by name and namespace, as names that are derived begin with their time. */
+type Place = readonly [created: string, name: string, namespace: string];
+
+/** Throws InvalidObject where more match than are looked at. */
+export async function newestPage<K extends Kind>(client: KubeClient, admit: Admit, kind: K, options: ListOptions, limit: number): Promise<Page<Obj<K>>> {
+  const from = options.continue === undefined ? undefined : readToken(options.continue);
+  const finish = (raws: Raw[], more: boolean, version: string): Page<Obj<K>> => ({
+    items: raws.flatMap((raw) => admit(kind, raw) ?? []),
+    resourceVersion: version,
+    ...(more && { continue: writeToken(placeOf(raws.at(-1)!), version) }),
+  });
+  if (!from) {
+    // As a rule everything is in one page.
+    const all = await rawPage(client, kind, options, limit);
+    if (!all.metadata.continue) return finish(all.items.toSorted(newer), false, all.metadata.resourceVersion);
+  }
+  const { places, more, version } = await choose(client, kind, options, limit, from?.place);
+  const raws = await fetchAll(client, kind, places);
+  const page = finish(raws, false, from?.version ?? version);
+  return more ? { ...page, continue: writeToken(places.at(-1)!, page.resourceVersion) } : page;
+}
+
+/** The newest `limit` places after one. */
+async function choose(client: KubeClient, kind: Kind, options: ListOptions, limit: number, after: Place | undefined) {
+  let chosen: Place[] = [];
+  let seen = 0;
+  let left = 0;
+  let version: string | undefined;
+  let token: string | undefined;
+  do {
+    const page: RawList = await metadataPage(client, kind, options, token);
+    version ??= page.metadata.resourceVersion;
+    token = page.metadata.continue || undefined;
+    seen += page.items.length;
+    if (seen > MOST || (seen === MOST && token))
+      throw new InvalidObject(`More than ${MOST} objects of kind ${kind} match, too many to find the newest of: ask for a namespace, or for labels`);
+    const next = page.items.map(placeOf).filter((place) => !after || compare(place, after) > 0);
+    left += next.length;
+    chosen = [...chosen, ...next].toSorted(compare).slice(0, limit);
+  } while (token);
+  return { places: chosen, more: left > chosen.length, version };
+}
+
+async function metadataPage(client: KubeClient, kind: Kind, { namespace, labels }: ListOptions, token: string | undefined): Promise<RawList> {
+  const query = { limit: METADATA_PAGE, ...selector(labels), continue: token };
+  try {
+    return await client.request<RawList>('GET', listPath(kind, namespace), { query, accept: METADATA_ONLY });
+  } catch (error) {
+    throw portError(kind, { namespace: namespace ?? '', name: '' }, error);
+  }
+}
+
+/** The objects of these places; one that is gone by now is left out. */
+async function fetchAll(client: KubeClient, kind: Kind, places: Place[]): Promise<Raw[]> {
+  const found: (Raw | undefined)[] = [];
+  let next = 0;
+  const work = async () => {
+    for (let i = next++; i < places.length; i = next++) {
+      const [, name, namespace] = places[i]!;
+      try {
+        found[i] = await client.request<Raw>('GET', objectPath(kind, { namespace, name }));
+      } catch (error) {
+        if (!isMissing(error)) throw error instanceof KubeError ? portError(kind, { namespace, name }, error) : error;
+      }
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, places.length) }, work));
+  return found.filter((raw) => raw !== undefined);
+}
+
+function placeOf({ metadata }: Raw): Place {
+  return [metadata.creationTimestamp, metadata.name, metadata.namespace];
+}
+
+const newer = (a: Raw, b: Raw) => compare(placeOf(a), placeOf(b));
+
+function compare(a: Place, b: Place): number {
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! > b[i]! ? -1 : 1;
+  return 0;
+}
+
+function writeToken(place: Place, version: string): string {
+  return Buffer.from(JSON.stringify([...place, version])).toString('base64url');
+}
+
+function readToken(text: string): { place: Place; version: string } {
+  const [created, name, namespace, version, ...more] = readStrings(text);
+  if (created === undefined || name === undefined || namespace === undefined || version === undefined || more.length > 0)
+    throw new InvalidObject('The continue token is not one of a list newest first: leave it out to begin at the first page');
+  return { place: [created, name, namespace], version };
+}

@@ -1,0 +1,81 @@
+// The port Objects on Kubernetes: tidemill's custom resources, and Tekton's TaskRuns.
+import type { Log } from '../../host/contract.ts';
+import { InvalidObject, type Kind, type NewObj, type Obj } from '../../objects/kinds.ts';
+import type { Objects, Ref } from '../../ports/objects.ts';
+import type { KubeClient } from '../client/client.ts';
+import { type Raw, toObject } from './convert.ts';
+import { isMissing, portError } from './errors.ts';
+import { list } from './list.ts';
+import { canExist, checkKind, objectPath } from './resources.ts';
+import { type WatchSettings, createWatch } from './watch/watch.ts';
+import { type Applied, type ApplyOptions, createWrites } from './write.ts';
+
+/** An object that somebody wrote by hand, and that does not fit its schema. */
+export interface Unfit {
+  kind: Kind;
+  ref: Ref;
+  uid: string;
+  resourceVersion: string;
+  generation: number;
+  /** Names the fields. */
+  message: string;
+}
+
+export interface KubernetesObjectsOptions {
+  client: KubeClient;
+  /** Who our writes are by, as `kubectl get --show-managed-fields` tells it. Default "tidemill". */
+  fieldManager?: string;
+  /** Told of connections that a watch lost, and of objects that do not fit. */
+  log?: Pick<Log, 'warn'>;
+  /**
+   * Lists and watches leave out what does not fit its schema and tell it here and in the log; with neither of the two they throw InvalidObject,
+   * so that one broken object stops them all. `get` always throws.
+   */
+  onUnfit?: (unfit: Unfit) => void;
+  watch?: WatchSettings;
+}
+
+export interface KubernetesObjects extends Objects {
+  /** Finishes a create that was killed between its two writes: see createWrites. Throws NotFound, InvalidObject. */
+  completeStatus<K extends Kind>(object: NewObj<K>): Promise<Obj<K>>;
+  /** Server-side apply: owns the fields that are given and no others. Throws FieldConflict (a Conflict), InvalidObject. */
+  apply<K extends Kind>(object: Applied<K>, options?: ApplyOptions): Promise<Obj<K>>;
+}
+
+export function createKubernetesObjects({ client, fieldManager = 'tidemill', log, onUnfit, watch = {} }: KubernetesObjectsOptions): KubernetesObjects {
+  const writes = createWrites(client, fieldManager);
+
+  const admit = <K extends Kind>(kind: K, raw: Raw): Obj<K> | undefined => {
+    try {
+      return toObject(kind, raw);
+    } catch (error) {
+      if (!(error instanceof InvalidObject) || (!onUnfit && !log)) throw error;
+      const { namespace, name, uid, resourceVersion, generation = 0 } = raw.metadata;
+      const unfit = { kind, ref: { namespace, name }, uid, resourceVersion, generation, message: error.message };
+      log?.warn(unfit, 'an object that does not fit its schema is left out: mend it, or delete it');
+      onUnfit?.(unfit);
+      return undefined;
+    }
+  };
+
+  return {
+    get: async (kind, ref) => {
+      checkKind(kind);
+      if (!canExist(ref)) return undefined;
+      try {
+        return toObject(kind, await client.request<Raw>('GET', objectPath(kind, ref)));
+      } catch (error) {
+        if (isMissing(error)) return undefined;
+        throw portError(kind, ref, error);
+      }
+    },
+    list: (kind, options = {}) => list(client, admit, kind, options),
+    watch: createWatch(client, admit, { onTrouble: logTrouble(log), ...watch }),
+    ...writes,
+  };
+}
+
+const logTrouble =
+  (log: Pick<Log, 'warn'> | undefined): NonNullable<WatchSettings['onTrouble']> =>
+  ({ kind, error, tries, wait_ms }) =>
+    log?.warn({ kind, tries, wait_ms: Math.round(wait_ms), reason: error.message }, 'a watch was lost; it is taken up again');
