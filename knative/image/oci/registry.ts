@@ -18,6 +18,9 @@ export interface Registry {
   request(method: string, path: string | URL, options: RequestOptions): Promise<Response>;
 }
 
+/** We could not sign in: asking again would not help. */
+class Refusal extends Error {}
+
 const TIMEOUT_MS = 60_000;
 const ATTEMPTS = 3;
 const PAUSE_MS = 1000;
@@ -42,15 +45,19 @@ export function openRegistry(name: Reference, insecure: boolean): Registry {
     const response = await send(method, url, options);
     if (response.status !== 401 || url.origin !== base.origin) return response;
     await response.body?.cancel();
-    authorization = await signIn(response.headers.get('www-authenticate') ?? '', name, plain);
+    authorization = await signIn(response.headers.get('www-authenticate') ?? '', name, plain).catch((error: unknown) => {
+      throw new Refusal(error instanceof Error ? error.message : String(error), { cause: error });
+    });
     return await send(method, url, options);
   };
 
   const request = async (method: string, path: string | URL, options: RequestOptions, attempt = 1): Promise<Response> => {
     const url = new URL(path, base);
-    const outcome = await signedIn(method, url, options).catch((error: unknown) => new Error(unreachable(error, base, insecure), { cause: error }));
+    const outcome = await signedIn(method, url, options).catch((error: unknown) =>
+      error instanceof Refusal ? error : new Error(unreachable(error, base, insecure), { cause: error }),
+    );
     if (!(outcome instanceof Error) && options.accept.includes(outcome.status)) return outcome;
-    const again = outcome instanceof Error ? !/certificate|refuses/.test(outcome.message) : outcome.status >= 500 || outcome.status === 429;
+    const again = outcome instanceof Error ? !(outcome instanceof Refusal) : outcome.status >= 500 || outcome.status === 429;
     if (again && attempt < ATTEMPTS) {
       if (!(outcome instanceof Error)) await outcome.body?.cancel();
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS * attempt));
@@ -63,7 +70,6 @@ export function openRegistry(name: Reference, insecure: boolean): Registry {
 
 function unreachable(error: unknown, base: URL, insecure: boolean): string {
   const reason = error instanceof Error ? (error.cause instanceof Error ? error.cause.message : error.message) : String(error);
-  if (error instanceof Error && error.message.includes('refuses')) return error.message;
   const hint =
     base.protocol === 'https:' && !insecure && /wrong version number|packet length|ECONNREFUSED/.test(reason)
       ? '; a registry without TLS wants --insecure'
