@@ -26,7 +26,7 @@ const MIN_POLL_MS = 5000;
 const UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
 export function createRepositoryWatch(deps: WatchDeps): RepositoryWatch {
-  const { objects, log } = deps;
+  const { objects, log, allowLocal = true } = deps;
   const running = new Map<string, Running>();
   /** What each project, by namespace/name, is watched with. */
   const keys = new Map<string, string>();
@@ -63,7 +63,7 @@ export function createRepositoryWatch(deps: WatchDeps): RepositoryWatch {
     const path = localPath(project.spec.source.url);
     const key = `${watchKey(project)}\0${path === undefined ? every_ms : 'local'}`;
     if (keys.get(id) !== key) forget(id);
-    if (path === undefined && every_ms === undefined) return;
+    if (path === undefined ? every_ms === undefined : !allowLocal) return;
     const there = running.get(key);
     const one = there ?? begin(path, every_ms);
     running.set(key, one);

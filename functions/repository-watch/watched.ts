@@ -2,10 +2,10 @@
 import { credentialRef } from '../../shared/decisions/names.ts';
 import { canonicalRepository, localPath } from '../../shared/decisions/source/repository.ts';
 import type { Log } from '../../shared/host/contract.ts';
+import { recordFailure, recordReady } from '../../shared/host/project-ready.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import type { Git, Head, Repository } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
-import { recordFailure, recordReady } from './condition.ts';
 import { digestOf, isOld, marksOf, type Move, moveOf, type Recorded, type Remembered } from './decide.ts';
 import { builtBranches, newestPush, readRecorded } from './recorded.ts';
 import { deletedEvent, firstBuildEvent, pushEvent, type Telling, type WatchEvent } from './tell.ts';
@@ -18,6 +18,8 @@ export interface WatchDeps {
   /** RFC 3339, UTC. */
   now: () => string;
   log: Log;
+  /** Repositories on this machine are watched too. Default true; false where many machines are one. */
+  allowLocal?: boolean;
 }
 
 /** The watch was stopped while a look was under way: nothing is told or recorded any more. */
