@@ -3,6 +3,7 @@ import { stringify } from 'yaml';
 import { kinds } from '../../shared/objects/kinds.ts';
 import { API_VERSION } from '../../shared/objects/meta.ts';
 import { about, type Column, ownKinds, type OwnKind, pluralOf } from './crds/kinds.ts';
+import { objectsPage } from './crds/page.ts';
 import { rules } from './crds/rules.ts';
 import type { Rule } from './crds/refinements.ts';
 import { type Structural, structural } from './crds/structural.ts';
@@ -89,11 +90,15 @@ function withRules(schema: Structural, added: Rule[]): Structural {
 
 const HEAD = '# Made from shared/objects by `npm run generate`: edit the schemas there.\n';
 
-/** The files of knative/crds, with paths from the root of the project: one a kind, and the kustomization that names them. */
+/** Generated files, with paths from the root of the project: knative/crds (one a kind, and the kustomization that names them), and docs/objects.md. */
 export function crdFiles(): { path: string; content: string }[] {
   // kubectl reads YAML 1.1, where a bare y or on is true: that version's rules say what has to be quoted.
   const yaml = (value: object) => HEAD + stringify(value, { version: '1.1', singleQuote: true, lineWidth: 0, aliasDuplicateObjects: false });
-  const files = customResources().map((resource) => ({ name: `${resource.spec.names.plural}.yaml`, content: yaml(resource) }));
+  const resources = customResources();
+  const files = resources.map((resource) => ({ name: `${resource.spec.names.plural}.yaml`, content: yaml(resource) }));
   const kustomization = { apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources: files.map(({ name }) => name).sort() };
-  return [...files, { name: 'kustomization.yaml', content: yaml(kustomization) }].map(({ name, content }) => ({ path: `knative/crds/${name}`, content }));
+  return [
+    ...[...files, { name: 'kustomization.yaml', content: yaml(kustomization) }].map(({ name, content }) => ({ path: `knative/crds/${name}`, content })),
+    { path: 'docs/objects.md', content: objectsPage(resources) },
+  ];
 }

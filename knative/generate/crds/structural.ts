@@ -29,7 +29,16 @@ export interface Structural {
   'x-kubernetes-list-map-keys'?: string[];
 }
 
-type Json = z.core.JSONSchema.BaseSchema & { rules?: Rule[]; maxProperties?: number };
+/** The same from zod, before it is structural. */
+interface Json extends Omit<Structural, 'items' | 'properties' | 'additionalProperties' | 'allOf'> {
+  items?: Json;
+  properties?: Record<string, Json>;
+  additionalProperties?: Json | boolean;
+  allOf?: Json[];
+  oneOf?: Json[];
+  anyOf?: Json[];
+  rules?: Rule[];
+}
 
 /** The schema's structural form. Throws, naming the place, on what has none. */
 export function structural(schema: z.ZodType, where: string): Structural {
@@ -44,20 +53,20 @@ export function structural(schema: z.ZodType, where: string): Structural {
 
 function convert(json: Json, where: string): Structural {
   const about = { ...(json.description && { description: json.description }), ...(json.rules && { 'x-kubernetes-validations': json.rules }) };
-  if (json.oneOf) return { ...flattened(json.oneOf as Json[], where), ...about };
+  if (json.oneOf) return { ...flattened(json.oneOf, where), ...about };
   // Kubernetes has no type for "one of several types": such a field takes anything, and is checked by whoever reads it.
   if (json.anyOf || !json.type) return { ...about, 'x-kubernetes-preserve-unknown-fields': true };
   if (json.type === 'object') return { type: 'object', ...about, ...objectOf(json, where) };
   if (json.type === 'array') return { type: 'array', ...about, ...listOf(json, where) };
   if (json.type === 'integer') return { type: 'integer', ...about, format: 'int64', ...pick(json, ['minimum', 'maximum', 'enum']) };
   if (json.type === 'string') return { type: 'string', ...about, ...stringOf(json, where) };
-  return { type: String(json.type), ...about, ...pick(json, ['enum', 'minimum', 'maximum']) };
+  return { type: json.type, ...about, ...pick(json, ['enum', 'minimum', 'maximum']) };
 }
 
 function objectOf(json: Json, where: string): Partial<Structural> {
-  const properties = Object.entries(json.properties ?? {}).map(([key, value]) => [key, convert(value as Json, `${where}.${key}`)] as const);
+  const properties = Object.entries(json.properties ?? {}).map(([key, value]) => [key, convert(value, `${where}.${key}`)] as const);
   const required = [...(json.required ?? [])].sort();
-  const values = json.additionalProperties as Json | boolean | undefined;
+  const values = json.additionalProperties;
   const loose = typeof values === 'object' && Object.keys(values).length === 0;
   const map = typeof values === 'object' && !loose;
   return {
@@ -69,7 +78,7 @@ function objectOf(json: Json, where: string): Partial<Structural> {
 }
 
 function listOf(json: Json, where: string): Partial<Structural> {
-  const items = convert(json.items as Json, `${where}[]`);
+  const items = convert(json.items!, `${where}[]`);
   const byType = where.endsWith('.conditions');
   return {
     ...pick(json, ['minItems', 'maxItems']),
@@ -82,7 +91,7 @@ function listOf(json: Json, where: string): Partial<Structural> {
 function stringOf(json: Json, where: string): Partial<Structural> {
   // Kubernetes knows the format; zod's pattern for it fills half a page.
   if (json.format === 'date-time') return { format: 'date-time' };
-  const patterns = (json.allOf as Json[] | undefined)?.map(({ pattern }) => ({ pattern: re2(String(pattern), where) }));
+  const patterns = json.allOf?.map(({ pattern }) => ({ pattern: re2(String(pattern), where) }));
   return {
     ...pick(json, ['minLength', 'maxLength', 'enum']),
     ...(json.pattern && { pattern: re2(json.pattern, where) }),
@@ -92,10 +101,10 @@ function stringOf(json: Json, where: string): Partial<Structural> {
 
 /** The variants of a union told apart by one field, as one object, with rules that say which fields go with which. */
 function flattened(variants: Json[], where: string): Structural {
-  const tag = Object.keys(variants[0]?.properties ?? {}).find((key) => variants.every((variant) => (variant.properties?.[key] as Json)?.enum?.length === 1));
+  const tag = Object.keys(variants[0]?.properties ?? {}).find((key) => variants.every((variant) => variant.properties?.[key]?.enum?.length === 1));
   if (!tag) throw new Error(`${where} is a union without a field that tells its variants apart: Kubernetes cannot have it`);
   const named = variants.map((variant) => ({
-    value: String((variant.properties?.[tag] as Json).enum?.[0]),
+    value: String(variant.properties?.[tag]?.enum?.[0]),
     schema: convert({ ...variant, type: 'object' }, where),
   }));
   const properties: Record<string, Structural> = {};
@@ -126,6 +135,6 @@ function merged(one: Structural | undefined, other: Structural, where: string, i
   return { ...plain, ...(description && { description }) };
 }
 
-function pick(json: Json, keys: readonly (keyof Structural & keyof Json)[]): Partial<Structural> {
+function pick(json: Json, keys: readonly (keyof Structural)[]): Partial<Structural> {
   return Object.fromEntries(keys.filter((key) => json[key] !== undefined).map((key) => [key, json[key]]));
 }
