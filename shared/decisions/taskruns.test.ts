@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Obj, StatusOf } from '../objects/kinds.ts';
-import { LABEL } from '../objects/meta.ts';
+import { API_VERSION, LABEL } from '../objects/meta.ts';
 import { parseSpec } from '../objects/kinds.ts';
 import { CHAIN, stageOf, stageTaskRuns, taskRunNames } from './taskruns.ts';
 
@@ -18,7 +18,8 @@ const status: StatusOf<'Execution'> = {
     },
   ],
 };
-const execution = { kind: 'Execution', metadata: { name: 'site-0123456789', namespace: 'default' }, spec: { project: 'site' }, status } as Obj<'Execution'>;
+const metadata = { name: 'site-0123456789', namespace: 'default', uid: 'u1' };
+const execution = { apiVersion: API_VERSION, kind: 'Execution', metadata, spec: { project: 'site' }, status } as Obj<'Execution'>;
 const chain = { chainid: 'c1', traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01` };
 
 describe('stageTaskRuns', () => {
@@ -31,6 +32,7 @@ describe('stageTaskRuns', () => {
         name: 'site-0123456789-build-site',
         namespace: 'default',
         labels: { [LABEL.project]: 'site', [LABEL.execution]: 'site-0123456789', [LABEL.stage]: 'build', [LABEL.step]: 'site' },
+        ownerReferences: [{ apiVersion: API_VERSION, kind: 'Execution', name: 'site-0123456789', uid: 'u1' }],
         annotations: { 'tidemill.dev/cache': 'site', [CHAIN.id]: 'c1', [CHAIN.trace]: chain.traceparent },
       },
       spec: { taskSpec, params: [{ name: 'who', value: 'me' }], workspaces: [{ name: 'source', emptyDir: {} }], timeout: '5m', retries: 2 },

@@ -43,6 +43,8 @@ function taskRunOf(execution: Obj<'Execution'>, stage: string, step: Step, chain
       name: taskRunName(name, stage, step.name),
       namespace,
       labels: { [LABEL.project]: execution.spec.project, [LABEL.execution]: name, [LABEL.stage]: stage, [LABEL.step]: step.name },
+      // Deleted with its execution, where objects have owners.
+      ownerReferences: [{ apiVersion: execution.apiVersion, kind: execution.kind, name, uid: execution.metadata.uid }],
       // Downloads of a project are its own: what one build brought in, no other project's build finds.
       annotations: { [CACHE_ANNOTATION]: execution.spec.project, [CHAIN.id]: chain.chainid, ...(chain.traceparent && { [CHAIN.trace]: chain.traceparent }) },
     },

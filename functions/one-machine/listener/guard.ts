@@ -44,6 +44,15 @@ export function tokenCheck(token: string): (given: string) => boolean {
   return (given) => timingSafeEqual(digest(given), wanted);
 }
 
+/** Where the token is, for those who have none or a wrong one. */
+export interface TokenPlace {
+  place: string;
+  /** A question that may help. */
+  other: string;
+}
+
+const ONE_MACHINE: TokenPlace = { place: 'the file "token" of the data folder', other: 'Is this the server of another folder?' };
+
 export interface ApiRequest {
   method: string;
   headers: IncomingHttpHeaders;
@@ -53,8 +62,8 @@ export interface ApiRequest {
  * Why a request to the API is refused; undefined: it may pass. Sites are on the same machine and "same-site" for a browser,
  * so what a browser would allow is no measure here: no page of another origin may pass, with or without the token.
  */
-export function apiRefusal(request: ApiRequest, isToken: (given: string) => boolean): Refusal | undefined {
-  return fromElsewhere(request.headers) ?? withoutToken(request.headers, isToken) ?? otherBody(request);
+export function apiRefusal(request: ApiRequest, isToken: (given: string) => boolean, where: TokenPlace = ONE_MACHINE): Refusal | undefined {
+  return fromElsewhere(request.headers) ?? withoutToken(request.headers, isToken, where) ?? otherBody(request);
 }
 
 function fromElsewhere(headers: IncomingHttpHeaders): Refusal | undefined {
@@ -71,19 +80,19 @@ function fromElsewhere(headers: IncomingHttpHeaders): Refusal | undefined {
   return undefined;
 }
 
-function withoutToken(headers: IncomingHttpHeaders, isToken: (given: string) => boolean): Refusal | undefined {
+function withoutToken(headers: IncomingHttpHeaders, isToken: (given: string) => boolean, { place, other }: TokenPlace): Refusal | undefined {
   const given = /^Bearer +([^\s]+)$/i.exec(headers.authorization ?? '')?.[1];
   if (given === undefined)
     return {
       status: 401,
       word: 'no-token',
-      detail: 'The API wants "Authorization: Bearer <token>"; the token is in the file "token" of the data folder, where the tidemill command finds it.',
+      detail: `The API wants "Authorization: Bearer <token>"; the token is in ${place}, where the tidemill command finds it.`,
     };
   if (isToken(given)) return undefined;
   return {
     status: 401,
     word: 'wrong-token',
-    detail: 'The token is not that of this server; it is in the file "token" of the data folder. Is this the server of another folder?',
+    detail: `The token is not that of this server; it is in ${place}. ${other}`,
   };
 }
 

@@ -93,7 +93,7 @@ function READ_ONLY(path: string): Refusal {
   return { status: 405, word: 'method', detail: `${path} can only be read (GET or HEAD).` };
 }
 
-function refuse(
+export function refuse(
   request: IncomingMessage,
   response: ServerResponse,
   refusal: Omit<Refusal, 'status'> & { status: number },

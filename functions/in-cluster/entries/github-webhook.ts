@@ -1,0 +1,30 @@
+// The process that takes GitHub's webhooks.
+import { createGithubWebhook } from '../../github-webhook/accept.ts';
+import { createStorageInbox } from '../../github-webhook/storage-inbox.ts';
+import { openAdapters } from '../adapters.ts';
+import { openBroker } from '../broker.ts';
+import { runProcess } from '../process.ts';
+import { sendText } from '../server.ts';
+
+const PATH = '/webhooks/github';
+
+await runProcess('github-webhook', async ({ settings, log, server, checks }) => {
+  const adapters = openAdapters(settings, log);
+  const storage = await adapters.storage();
+  const { broker } = await openBroker(settings, adapters, log);
+  const inbox = createStorageInbox({ storage, broker, log });
+  const accept = createGithubWebhook({ secret: () => settings.webhookSecret, inbox, log });
+  checks['storage'] = () => storage.list('inbox/', { limit: 1 });
+  server.open((request, response) => {
+    const path = (request.url ?? '').split('?', 1)[0];
+    if (path === PATH) return accept(request, response);
+    return sendText(response, 404, `Webhooks of GitHub go to ${PATH}.\n`);
+  });
+  return {
+    stop: async (grace_ms) => {
+      await Promise.race([inbox.settled(), new Promise((resolve) => setTimeout(resolve, grace_ms).unref())]);
+      await broker.stop(grace_ms);
+      adapters.client.close();
+    },
+  };
+});
