@@ -3,7 +3,7 @@ import { connect, type NatsConnection } from 'nats';
 import { type JetStreamClient, type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { JetStreamOptions } from './options.ts';
 import { isFinal, messageOf, Refusal } from './errors.ts';
-import { pause, pauseAfter } from './pause.ts';
+import { pause, pauseAfter } from '../host/pause.ts';
 
 /** One connection while it lasts; it survives lost sockets by itself. */
 export interface Session {
@@ -154,7 +154,7 @@ export function createConnection(options: JetStreamOptions): Connection {
       const nc = open;
       if (!nc || nc.isClosed()) return;
       // What was said last (acknowledgements) is to reach the server, if there is one.
-      await Promise.race([nc.flush().catch(() => undefined), pause(CLOSE_WITHIN_MS, new AbortController().signal)]);
+      await Promise.race([nc.flush().catch(() => undefined), pause(CLOSE_WITHIN_MS)]);
       await nc.close();
     },
   };

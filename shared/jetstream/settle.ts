@@ -3,7 +3,7 @@ import type { Settlement, Subscription } from '../ports/broker.ts';
 import type { Session } from './connection.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { acknowledge, again, type Received, terminate } from './delivery.ts';
-import { type Backoff, pauseAfter } from './pause.ts';
+import { type Backoff, pauseAfter } from '../host/pause.ts';
 import type { Waits } from './waits.ts';
 
 const MAX_WAIT_MS = 86_400_000;

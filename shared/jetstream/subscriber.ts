@@ -5,7 +5,7 @@ import type { Delivery, Settlement, Subscription } from '../ports/broker.ts';
 import type { Connection, Session } from './connection.ts';
 import { again, type Received, receivedOf, stillWorking } from './delivery.ts';
 import { messageOf } from './errors.ts';
-import { pause, pauseAfter } from './pause.ts';
+import { pause, pauseAfter } from '../host/pause.ts';
 import { createPuller, type Puller } from './puller.ts';
 import { afterFailure, type Held, postpone, settle, type Settling } from './settle.ts';
 import { ensureConsumer, type Topology } from './streams.ts';
@@ -166,7 +166,7 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
       stopping.abort();
       await running;
       await Promise.all(queue.splice(0).map((sequence) => release(held.get(sequence)!)));
-      if (inHand > 0) await Promise.race([new Promise<void>((resolve) => (idle = resolve)), pause(grace_ms, new AbortController().signal)]);
+      if (inHand > 0) await Promise.race([new Promise<void>((resolve) => (idle = resolve)), pause(grace_ms)]);
       clearInterval(progress);
       await Promise.all([...held.values()].map(release));
     },

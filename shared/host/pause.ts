@@ -1,4 +1,4 @@
-// Pauses that a stop ends, and how long they are.
+// Pauses before another try: how long they are, and pauses that a stop ends.
 
 export interface Backoff {
   base_ms: number;
@@ -12,15 +12,15 @@ export function pauseAfter(failures: number, { base_ms, cap_ms }: Backoff): numb
 }
 
 /** Resolves after so long, or at once when the signal comes. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
+    if (signal?.aborted) return resolve();
     const end = () => {
       clearTimeout(timer);
-      signal.removeEventListener('abort', end);
+      signal?.removeEventListener('abort', end);
       resolve();
     };
     const timer = setTimeout(end, ms);
-    signal.addEventListener('abort', end);
+    signal?.addEventListener('abort', end);
   });
 }
