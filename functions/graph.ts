@@ -148,9 +148,11 @@ export const edges = {
     emits: [
       'dev.tidemill.artifact.requested.v1',
       'dev.tidemill.artifact.resolved.v1',
+      'dev.tidemill.artifact.failed.v1',
       'dev.tidemill.execution.requested.v1',
       'dev.tidemill.execution.admitted.v1',
       'dev.tidemill.execution.cancel-requested.v1',
+      'dev.tidemill.execution.finished.v1',
       'dev.tidemill.release.requested.v1',
     ],
     needs: ['objects', 'storage', 'runner', 'git', 'secrets'],

@@ -192,7 +192,7 @@ describe('what cannot be started fails with its reason', () => {
     const { name, event } = await resolved();
     world.git.failures.push(new GitError('unreachable', 'no answer'));
     await expect(run(event)).rejects.toThrow('no answer');
-    expect((await status(name)).phase).toBe('Pending');
+    expect(await status(name)).toBeUndefined();
     world.git.failures.push(new GitError('unreachable', 'no answer'));
     await run(event, 10);
     expect(await failure(name)).toBe('no answer');

@@ -19,7 +19,7 @@ async function requestRelease(event: Event, { objects }: Deps<Entry>) {
   const { ref, lane, number, outdated, trigger } = execution.spec;
   const environment = environmentOf(ref, productionBranch(project));
   const { release, reason } = autoRelease(project.spec, ref, environment);
-  if (!release) return { status: { ...execution, status: { ...execution.status!, message: `Built, not released: ${reason}` } } };
+  if (!release) return { status: { ...execution, status: { phase: 'Pending', ...execution.status, message: `Built, not released: ${reason}` } } };
   const output: Output<'dev.tidemill.release.requested.v1'> = {
     type: 'dev.tidemill.release.requested.v1',
     subject: environment,

@@ -37,6 +37,11 @@ describe('hook-dispatch', () => {
     expect((await world.run('hook-dispatch', refused())).emitted).toEqual([]);
   });
 
+  it('says nothing of what the watcher tells again: hooks have heard of it', async () => {
+    await world.hook('one', { url });
+    expect((await world.run('hook-dispatch', { ...refused(), id: 'again', source: '/functions/watcher' })).emitted).toEqual([]);
+  });
+
   it('has nobody to tell where there is no hook', async () => {
     expect(await world.run('hook-dispatch', refused())).toEqual({ settled: { kind: 'done' }, emitted: [] });
   });

@@ -1,6 +1,7 @@
 // A public event happened: one delivery for each hook that wants it, so that a slow hook never delays another.
 import { matchesBranch as matchesPattern } from '../../shared/decisions/source/branches.ts';
 import type { EventOf, Output } from '../../shared/events/event.ts';
+import { WATCHER_SOURCE } from '../../shared/events/ids.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { eachObject } from '../../shared/host/modify.ts';
 import type { Obj } from '../../shared/objects/kinds.ts';
@@ -10,6 +11,8 @@ import type { functions } from '../graph.ts';
 type Entry = (typeof functions)['hook-dispatch'];
 
 export const handle: Handler<Entry> = async (event, { objects }) => {
+  // Of these only what was told before, and did not move its object, comes from there: under another id hooks would hear of it twice.
+  if (event.source === WATCHER_SOURCE) return {};
   const { namespace, project } = event.data;
   const outputs: Output<'dev.tidemill.hook.requested.v1'>[] = [];
   for (const label of [project, '']) {

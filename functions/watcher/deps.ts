@@ -1,5 +1,6 @@
 // What the watcher's duties reach.
 import type { Output, TidemillEvent } from '../../shared/events/event.ts';
+import { WATCHER_SOURCE } from '../../shared/events/ids.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import { createPublish } from '../../shared/host/root-events.ts';
 import type { Kind, Obj } from '../../shared/objects/kinds.ts';
@@ -47,11 +48,9 @@ export interface Times {
 
 export const TIMES: Times = { outbox_ms: 10_000, unresolved_ms: 30_000, stuck_ms: 60_000 };
 
-export const SOURCE = '/functions/watcher';
-
 /** The doors of `Duties` for root events. */
 export function bells(broker: Broker, now: () => string): Pick<Duties, 'ring' | 'ringAsApi'> {
-  const own = createPublish(broker, now, SOURCE);
+  const own = createPublish(broker, now, WATCHER_SOURCE);
   const api = createPublish(broker, now);
   return {
     ring: async (output, key) => void (await own([output], { key })),

@@ -1,16 +1,18 @@
 // The watcher: the one process of a cluster that is always there. One of several leads, by a Lease, and has all duties; it decides nothing, it only rings.
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { Log } from '../../shared/host/contract.ts';
-import type { Obj } from '../../shared/objects/kinds.ts';
+import type { Unfit } from '../../shared/kubernetes/objects/objects.ts';
+import { kinds, type Obj } from '../../shared/objects/kinds.ts';
 import type { Broker } from '../../shared/ports/broker.ts';
 import type { Git } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import type { Secrets } from '../../shared/ports/secrets.ts';
 import { doDuties } from './all-duties.ts';
+import type { SayUnfit } from './changes/unfit.ts';
 import { bells, type Duties, type Times, TIMES } from './deps.ts';
-import { createAgenda } from './follow/agenda.ts';
+import { type Agenda, createAgenda } from './follow/agenda.ts';
 import { createElection, type ElectionOptions, type LeaseStore } from './lease/election.ts';
-import { createRecorder, type NoteSink } from './notes/recorder.ts';
+import { createRecorder, type NoteSink, type Recorder } from './notes/recorder.ts';
 import { type Periodic, repeat } from './rings/periodic.ts';
 
 export interface WatcherOptions {
@@ -28,6 +30,8 @@ export interface WatcherOptions {
   taskRunEnd: (taskRun: Obj<'TaskRun'>) => TidemillEvent | undefined;
   /** Where notes on objects go. Absent: nowhere. */
   notes?: NoteSink | undefined;
+  /** Says on an object that it does not fit its schema: see `unfit`. */
+  sayUnfit?: SayUnfit | undefined;
   /** Done again and again by the leader: inboxes, the delay queue. */
   periodic?: readonly Periodic[];
   /** Goes on for as long as this watcher leads, and is begun again when it fails: following the logs of TaskRuns. */
@@ -45,6 +49,8 @@ export interface Watcher {
   /** Ends its duties, waits for what is in hand at most so long, and gives the Lease back. */
   stop(grace_ms: number): Promise<void>;
   leads(): boolean;
+  /** For `onUnfit` of the objects: the leader says so on the object. */
+  unfit(unfit: Unfit): void;
   /** Undefined: ready. Else why not: the Lease cannot be reached, or this one leads and has not seen everything yet. */
   notReady(): string | undefined;
 }
@@ -57,11 +63,13 @@ export function createWatcher(options: WatcherOptions): Watcher {
   const { lease, identity, now, log } = options;
   const election = createElection({ lease, identity, now, log, ...options.election });
   let seenAll = false;
+  let reign: { agenda: Agenda; recorder: Recorder } | undefined;
 
   async function lead(signal: AbortSignal): Promise<void> {
     seenAll = false;
     const agenda = createAgenda(log, signal);
     const recorder = createRecorder(options.notes ?? (() => Promise.resolve()), now, log);
+    reign = { agenda, recorder };
     const polling = options.polling?.();
     polling?.start();
     const repeated = [...(options.periodic ?? []), ...(options.lasting ?? []).map((each) => ({ ...each, every_ms: LASTING_RETRY_MS }))];
@@ -71,6 +79,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
         ...repeated.map((each) => repeat(each, signal, log)),
       ]);
     } finally {
+      reign = undefined;
       await Promise.all([agenda.stop(), polling?.stop(), recorder.idle()]);
     }
   }
@@ -79,6 +88,14 @@ export function createWatcher(options: WatcherOptions): Watcher {
     start: () => election.start(lead),
     stop: (grace_ms) => election.stop(grace_ms),
     leads: election.leads,
+    unfit: (unfit) => {
+      const { kind, ref, uid, resourceVersion, generation, message } = unfit;
+      if (!reign) return;
+      const object = { apiVersion: kinds[kind].apiVersion, kind, metadata: { ...ref, uid, resourceVersion, generation, creationTimestamp: now() }, spec: {} };
+      // Named by its generation: the same fault is said once.
+      reign.recorder.note(object as Obj, { type: 'Warning', reason: 'Invalid', message, at: now() }, `${uid} ${generation} ${message}`);
+      if (options.sayUnfit) reign.agenda.put(`unfit ${kind} ${ref.namespace}/${ref.name}`, 0, () => options.sayUnfit!(unfit).then(() => undefined));
+    },
     notReady: () => {
       const silent_ms = election.lastContact_ms();
       if (silent_ms === undefined) return 'the lease has not been read yet';

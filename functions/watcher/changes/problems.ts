@@ -1,10 +1,20 @@
 // What is wrong with an object that a person wrote: what its schema says, and what a schema cannot say. Pure.
 import { releaseName } from '../../../shared/decisions/names.ts';
-import { type Kind, kinds, type Obj } from '../../../shared/objects/kinds.ts';
+import { type Kind, kinds, type Obj, type StatusOf } from '../../../shared/objects/kinds.ts';
 import { projectName } from '../../../shared/objects/project.ts';
 
 /** Kinds that people write; the others are written by functions, which check what they write. */
-export const WRITTEN = ['Project', 'Pipeline', 'Hook', 'Credential', 'Artifact', 'Release'] as const satisfies readonly Kind[];
+export type Written = 'Project' | 'Pipeline' | 'Hook' | 'Credential' | 'Artifact' | 'Release';
+
+/** Of those: what a status needs to have beside conditions. */
+export const EMPTY_STATUS: { [K in Written]: StatusOf<K> } = {
+  Project: {},
+  Pipeline: {},
+  Hook: { deliveries: [] },
+  Credential: {},
+  Artifact: { phase: 'Unresolved' },
+  Release: { history: [] },
+};
 
 const SHOWN = 10;
 const MAX_MESSAGE = 1000;
@@ -26,8 +36,8 @@ export function messageOf(problems: readonly string[]): string {
   return problems.join('; ').slice(0, MAX_MESSAGE);
 }
 
-function isWritten(kind: Kind): kind is (typeof WRITTEN)[number] {
-  return (WRITTEN as readonly Kind[]).includes(kind);
+function isWritten(kind: Kind): kind is Written {
+  return Object.hasOwn(EMPTY_STATUS, kind);
 }
 
 function beyondSchema(object: Obj): string[] {

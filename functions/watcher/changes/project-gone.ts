@@ -1,8 +1,8 @@
 // A Project that kubectl deleted: what the API's delete takes with it goes too. Done again it goes on where it stopped.
 import { eachObject } from '../../../shared/host/modify.ts';
-import type { Kind, Obj } from '../../../shared/objects/kinds.ts';
+import { InvalidObject, type Kind, type Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
-import { NotFound } from '../../../shared/ports/objects.ts';
+import { NotFound, type Ref } from '../../../shared/ports/objects.ts';
 import type { Duties } from '../deps.ts';
 
 /** Releases first: the site is gone before what it was made from. */
@@ -15,7 +15,7 @@ const OWN_SECRET = /^hook\./;
 export async function clearAway({ objects, secrets, log }: Duties, namespace: string, project: string): Promise<void> {
   let count = 0;
   for (const kind of BELONGINGS) {
-    if (await objects.get('Project', { namespace, name: project })) return;
+    if (await isThere(objects, { namespace, name: project })) return;
     for await (const object of eachObject(objects, kind, { namespace, labels: { [LABEL.project]: project } })) {
       try {
         await objects.delete(kind, { namespace, name: object.metadata.name }, { uid: object.metadata.uid });
@@ -27,6 +27,16 @@ export async function clearAway({ objects, secrets, log }: Duties, namespace: st
     }
   }
   if (count > 0) log.info({ namespace, project, objects: count }, 'what belonged to a deleted project went with it');
+}
+
+/** One that was edited into nonsense is there too. */
+async function isThere(objects: Duties['objects'], project: Ref): Promise<boolean> {
+  try {
+    return (await objects.get('Project', project)) !== undefined;
+  } catch (error) {
+    if (error instanceof InvalidObject) return true;
+    throw error;
+  }
 }
 
 async function deleteSecret({ metadata, spec }: Obj<'Hook'>, secrets: Duties['secrets']): Promise<void> {

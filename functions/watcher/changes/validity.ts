@@ -7,19 +7,7 @@ import { InvalidObject } from '../../../shared/objects/kinds.ts';
 import { NotFound } from '../../../shared/ports/objects.ts';
 import type { Duties } from '../deps.ts';
 import type { Duty } from '../follow/duty.ts';
-import { messageOf, problemsOf, type WRITTEN } from './problems.ts';
-
-type Written = (typeof WRITTEN)[number];
-
-/** What a kind's status needs to have beside conditions. */
-const EMPTY: { [K in Written]: StatusOf<K> } = {
-  Project: {},
-  Pipeline: {},
-  Hook: { deliveries: [] },
-  Credential: {},
-  Artifact: { phase: 'Unresolved' },
-  Release: { history: [] },
-};
+import { EMPTY_STATUS, messageOf, problemsOf, type Written } from './problems.ts';
 
 export function validity<K extends Written>({ objects, note, now, log }: Duties): Duty<K> {
   return {
@@ -58,7 +46,7 @@ function isSaid(object: Obj, valid: boolean): boolean {
 
 function said<K extends Kind>(object: Obj<K>, problems: string[], at: string): StatusOf<K> | undefined {
   if (isSaid(object, problems.length === 0)) return undefined;
-  const status = object.status ?? EMPTY[object.kind as Written];
+  const status = object.status ?? EMPTY_STATUS[object.kind as Written];
   const others = withoutCondition(conditionsOf(object), 'Valid');
   const condition: Condition = { type: 'Valid', status: 'False', reason: 'InvalidSpec', message: messageOf(problems), lastTransitionTime: at };
   const conditions =

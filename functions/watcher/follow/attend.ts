@@ -1,6 +1,6 @@
 // Has the duties of a kind done: each change asks every duty, and what is due later is read again before anything is done.
-import type { Kind, Obj } from '../../../shared/objects/kinds.ts';
-import type { Objects } from '../../../shared/ports/objects.ts';
+import { InvalidObject, type Kind, type Obj } from '../../../shared/objects/kinds.ts';
+import type { Objects, Ref } from '../../../shared/ports/objects.ts';
 import { isValid } from '../changes/problems.ts';
 import type { Agenda, Work } from './agenda.ts';
 import type { Duty } from './duty.ts';
@@ -9,6 +9,16 @@ import type { Followed } from './follow.ts';
 /** `namespace/name` */
 export function idOf({ metadata }: Obj): string {
   return `${metadata.namespace}/${metadata.name}`;
+}
+
+/** Undefined: it is gone, or was edited into what nobody can act on; a further change begins anew. */
+async function read<K extends Kind>(objects: Pick<Objects, 'get'>, kind: K, ref: Ref): Promise<Obj<K> | undefined> {
+  try {
+    return await objects.get(kind, ref);
+  } catch (error) {
+    if (error instanceof InvalidObject) return undefined;
+    throw error;
+  }
 }
 
 export function attend<K extends Kind>(kind: K, duties: readonly Duty<K>[], objects: Pick<Objects, 'get'>, agenda: Agenda): Followed<K> {
@@ -21,7 +31,7 @@ export function attend<K extends Kind>(kind: K, duties: readonly Duty<K>[], obje
     let state = metadata.resourceVersion;
     let times = 0;
     return async () => {
-      const object = fresh ?? (await objects.get(kind, { namespace, name }));
+      const object = fresh ?? (await read(objects, kind, { namespace, name }));
       const wasInHand = fresh !== undefined;
       fresh = undefined;
       if (object?.metadata.uid !== uid) return undefined;

@@ -95,7 +95,7 @@ export function createElection(options: ElectionOptions): Election {
 
   /** One try that ends with `limit_ms`, whatever the API server does. */
   async function attempt(limit_ms: number): Promise<boolean> {
-    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(Math.max(1, limit_ms))]);
+    const signal = AbortSignal.any([stopped.signal, AbortSignal.timeout(Math.max(1, Math.ceil(limit_ms)))]);
     const given = Promise.withResolvers<never>();
     const give = () => given.reject(signal.reason as Error);
     signal.addEventListener('abort', give, { once: true });

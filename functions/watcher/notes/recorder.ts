@@ -14,7 +14,8 @@ export interface NamedNote extends Note {
 export type NoteSink = (object: Obj<Kind>, note: NamedNote) => Promise<void>;
 
 export interface Recorder {
-  note(object: Obj<Kind>, note: Note): void;
+  /** `same`: what makes it the same thing. Default: its object, reason, time and message. */
+  note(object: Obj<Kind>, note: Note, same?: string): void;
   /** Resolves when what was taken has been said, or dropped. */
   idle(): Promise<void>;
 }
@@ -56,9 +57,9 @@ export function createRecorder(sink: NoteSink, now: () => string, log: Log): Rec
   }
 
   return {
-    note(object, note) {
+    note(object, note, same = [object.metadata.uid, note.reason, note.at, note.message].join('\0')) {
       if (Date.parse(note.at) < Date.parse(now()) - NEWS_MS) return;
-      const name = nameOf(object, note);
+      const name = nameOf(object, same);
       if (said.has(name)) return;
       said.add(name);
       if (waiting.length >= MOST_WAITING) {
@@ -75,6 +76,6 @@ export function createRecorder(sink: NoteSink, now: () => string, log: Log): Rec
   };
 }
 
-function nameOf({ metadata }: Obj<Kind>, { reason, at, message }: Note): string {
-  return `${metadata.name.slice(0, MAX_OBJECT_NAME).replace(/[.-]+$/, '')}.${hash(metadata.uid, reason, at, message)}`;
+function nameOf({ metadata }: Obj<Kind>, same: string): string {
+  return `${metadata.name.slice(0, MAX_OBJECT_NAME).replace(/[.-]+$/, '')}.${hash(same)}`;
 }

@@ -7,16 +7,19 @@ import type { Duty } from '../follow/duty.ts';
 import { createRecent } from '../follow/recent.ts';
 
 const REMEMBERED = 10_000;
+/** What ended so long ago was told, unless its execution is still open. */
+const OLD_MS = 600_000;
 
 /** `isOpen`: whether an execution, by namespace/name, has not ended. What ended before the watch began is told for those alone. */
-export function endedTaskRuns({ broker, taskRunEnd }: Duties, isOpen: (execution: string) => boolean): Duty<'TaskRun'> {
+export function endedTaskRuns({ broker, taskRunEnd, now }: Duties, isOpen: (execution: string) => boolean): Duty<'TaskRun'> {
   const told = createRecent(REMEMBERED);
   return {
     name: 'ended',
     due: ({ metadata, status }, { first }) => {
       const execution = metadata.labels?.[LABEL.execution];
       if (!execution || !isDone(status) || told.has(metadata.uid)) return undefined;
-      return first && !isOpen(`${metadata.namespace}/${execution}`) ? undefined : 0;
+      const isOld = Date.parse(status?.completionTime ?? '') < Date.parse(now()) - OLD_MS;
+      return (first || isOld) && !isOpen(`${metadata.namespace}/${execution}`) ? undefined : 0;
     },
     act: async (taskRun: Obj<'TaskRun'>) => {
       const event = taskRunEnd(taskRun);
