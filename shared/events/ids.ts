@@ -56,6 +56,12 @@ export function outputId(cause: { id: string; source: string }, type: string, ke
   return cause.id.slice(0, TIME_LENGTH) + hash(cause.source, cause.id, type, key);
 }
 
+/**
+ * Source of what the watcher tells of its own: what a person asked for by writing an object, and, under new ids, what was told before
+ * and did not move anything. Whoever tells the outside of things has heard of the latter already.
+ */
+export const WATCHER_SOURCE = '/functions/watcher';
+
 /** Chain of an event that begins one: in the form of a UUIDv4, which CDEvents asks of chain ids; derived, so that two tellers begin one chain. */
 function chainOf(source: string, id: string): string {
   const hex = createHash('sha256').update(`${source}\0${id}`).digest('hex');
