@@ -1,6 +1,7 @@
 // The way to one bucket: the client, made when it is first needed, and every request through one place that says what failed.
 import type { S3Client } from '@aws-sdk/client-s3';
 import { explain } from './errors.ts';
+import type * as sdkModule from './sdk.ts';
 
 export interface S3Options {
   /** Address of a server that speaks S3, http(s)://host[:port]. Absent: AWS. */
@@ -18,8 +19,7 @@ export interface S3Options {
   timeout_ms?: number | undefined;
 }
 
-type Sdk = typeof import('./sdk.ts');
-type Client = S3Client;
+type Sdk = typeof sdkModule;
 
 export interface Connection {
   bucket: string;
@@ -27,9 +27,9 @@ export interface Connection {
   prefix: string;
   options: S3Options;
   /** The SDK's commands and the client. */
-  open(): Promise<{ sdk: Sdk; client: Client }>;
+  open(): Promise<{ sdk: Sdk; client: S3Client }>;
   /** Does one operation; what it throws says which, on which key, why, and what to do. */
-  run<T>(operation: string, key: string, work: (sdk: Sdk, client: Client) => Promise<T>): Promise<T>;
+  run<T>(operation: string, key: string, work: (sdk: Sdk, client: S3Client) => Promise<T>): Promise<T>;
 }
 
 /** Sockets to the server; further requests wait for one. */
@@ -39,7 +39,7 @@ export function connect(options: S3Options): Connection {
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(options.bucket))
     throw new TypeError(`${JSON.stringify(options.bucket)} is no name of a bucket: 3 to 63 lower-case letters, digits, "." and "-"`);
   const prefix = normalPrefix(options.prefix);
-  let opened: Promise<{ sdk: Sdk; client: Client }> | undefined;
+  let opened: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
   const open = () => (opened ??= import('./sdk.ts').then((sdk) => ({ sdk, client: new sdk.S3Client(configOf(options)) })));
   return {
     bucket: options.bucket,

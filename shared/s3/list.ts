@@ -72,11 +72,15 @@ interface TreeName {
 
 /** Trees that can have a file that begins with the prefix and lies between the two keys. */
 async function treesIn(connection: Connection, prefix: string, after: string, upTo: string): Promise<TreeName[]> {
-  const around = above(compareBytes(after, prefix) > 0 ? after : `${prefix}x`);
+  const isAfter = compareBytes(after, prefix) > 0;
+  // The list below the prefix has the others.
+  const around = above(isAfter ? after : `${prefix}x`).filter(
+    (each) => !`${each}/`.startsWith(prefix) || (isAfter && compareBytes(`${each}/~tree`, after) <= 0),
+  );
   const trees: TreeName[] = [];
   const addBelow = async (): Promise<void> => {
     const start = treesBelow(connection.prefix, prefix);
-    let from = compareBytes(after, prefix) > 0 ? treesBelow(connection.prefix, after) : '';
+    let from = isAfter ? treesBelow(connection.prefix, after) : '';
     for (;;) {
       const page = await objectsIn(connection, start, from, PAGE);
       for (const { key, etag } of page.objects) {

@@ -54,7 +54,7 @@ async function createSigner(connection: Connection): Promise<Signer> {
     const host = { protocol: sample.protocol, hostname: sample.hostname, ...(sample.port !== '' && { port: Number(sample.port) }) };
     const names = new Set(Object.keys(headers));
     const request = { ...host, method, path, query: {}, headers: { host: sample.host, ...headers } };
-    const signed = await presigner.presign(request as Parameters<typeof presigner.presign>[0], {
+    const signed = await presigner.presign(request, {
       expiresIn: SECONDS,
       signableHeaders: new Set(['host', ...names]),
       unhoistableHeaders: names,

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addAbortSignal } from 'node:stream';
+import { addAbortSignal, pipeline } from 'node:stream';
 import { z } from 'zod';
 import { relativePath } from '../objects/fields.ts';
 import type { Digest, Storage } from '../ports/storage.ts';
@@ -10,6 +10,7 @@ import type { Builtin, BuiltinContext } from '../runner/builtin.ts';
 import { archiveOf } from '../site/archive.ts';
 import { encodeManifest, type Manifest, manifestOf, type SiteFile } from '../site/manifest.ts';
 import { forEachAtOnce } from '../storage/gate.ts';
+import { checker } from '../storage/verify.ts';
 import { findOutput } from './find-output.ts';
 import { parseInput, sourceFolder } from './input.ts';
 import { walk } from './walk.ts';
@@ -28,7 +29,20 @@ export const outputInput = z.strictObject({
   output: relativePath.optional(),
 });
 
-export function outputStep(storage: Storage): Builtin {
+export interface Written {
+  digest: Digest;
+  size: number;
+}
+
+/** Where the step stores: Storage itself, or what stands for it inside of a cluster's build. */
+export interface StepStorage extends Pick<Storage, 'putBlob'> {
+  /** Stores a file that stays open meanwhile and can be read twice. `size`: in bytes, as it was opened. */
+  putFile?(file: FileHandle, size: number): Promise<Written>;
+  /** So many files at once. */
+  atOnce?: number;
+}
+
+export function outputStep(storage: StepStorage): Builtin {
   return async (context) => {
     const { directory, output } = parseInput('output', outputInput, context);
     const workspace = sourceFolder('output', context);
@@ -37,7 +51,7 @@ export function outputStep(storage: Storage): Builtin {
     const left = new Set<string>();
     const manifest = await storeFiles(storage, folder, name === '.' ? repositoryFilter(left) : () => false, context);
     const site = await storage.putBlob(encodeManifest(manifest));
-    const archive = await storeArchive(storage, manifest, context.signal);
+    const archive = await storeArchive(storage, manifest, folder, context.signal);
     const size = manifest.files.reduce((sum, file) => sum + ('size' in file ? file.size : 0), 0);
     const results = { manifest: site.digest, archive: archive.digest, files: manifest.files.length, size, packageVersion: await packageVersion(base) };
     for (const [key, value] of Object.entries(results)) await context.result(key, String(value));
@@ -49,13 +63,30 @@ export function outputStep(storage: Storage): Builtin {
   };
 }
 
-async function storeArchive(storage: Storage, manifest: Manifest, signal: AbortSignal): Promise<{ digest: Digest }> {
-  const archive = addAbortSignal(signal, archiveOf(manifest, storage));
+async function storeArchive(storage: StepStorage, manifest: Manifest, folder: string, signal: AbortSignal): Promise<{ digest: Digest }> {
+  const archive = addAbortSignal(signal, archiveOf(manifest, filesOf(manifest, folder)));
   try {
     return await storage.putBlob(archive);
   } finally {
     archive.destroy();
   }
+}
+
+/** The folder's own files by their digests, checked as they are read: what was changed since it was stored ends in an error. */
+function filesOf(manifest: Manifest, folder: string): Pick<Storage, 'getBlob'> {
+  const paths = new Map(manifest.files.flatMap((file) => ('digest' in file ? [[file.digest, file.path] as const] : [])));
+  return {
+    getBlob: async (digest) => {
+      const path = paths.get(digest);
+      if (path === undefined) return undefined;
+      const file = await openOwn(join(folder, path));
+      const info = await file.stat();
+      const body = checker(`${path}, which was stored just now,`, digest);
+      // Whoever reads `body` hears of an error from it.
+      pipeline(file.createReadStream({ highWaterMark: WHOLE_BYTES / 4 }), body, () => undefined);
+      return { body, size: info.size };
+    },
+  };
 }
 
 /** A repository that is its own site is published without what is not for visitors: dependencies, and names that begin with a dot. */
@@ -67,13 +98,18 @@ function repositoryFilter(left: Set<string>): (path: string, name: string) => bo
   };
 }
 
-async function storeFiles(storage: Storage, folder: string, leaveOut: (path: string, name: string) => boolean, { signal }: BuiltinContext): Promise<Manifest> {
+async function storeFiles(
+  storage: StepStorage,
+  folder: string,
+  leaveOut: (path: string, name: string) => boolean,
+  { signal }: BuiltinContext,
+): Promise<Manifest> {
   const walked = await walk(folder, leaveOut);
   if (walked.length === 0) throw new Error('The output folder is empty; there is nothing to release');
   // Wrong paths are told before any byte is stored.
   manifestOf(walked.map((entry) => ('symlink' in entry ? entry : { path: entry.path, digest: EMPTY, size: 0 })));
   const files: SiteFile[] = [];
-  await forEachAtOnce(walked, AT_ONCE, async (entry) => {
+  await forEachAtOnce(walked, storage.atOnce ?? AT_ONCE, async (entry) => {
     signal.throwIfAborted();
     files.push('symlink' in entry ? entry : await storeFile(storage, folder, entry.path, signal));
   });
@@ -82,17 +118,20 @@ async function storeFiles(storage: Storage, folder: string, leaveOut: (path: str
 
 const EMPTY: Digest = `sha256:${'0'.repeat(64)}`;
 
-async function storeFile(storage: Storage, folder: string, path: string, signal: AbortSignal): Promise<SiteFile> {
+async function storeFile(storage: StepStorage, folder: string, path: string, signal: AbortSignal): Promise<SiteFile> {
   const file = await openOwn(join(folder, path));
   try {
     const info = await file.stat();
     if (!info.isFile()) throw new Error(`${path} was changed while it was read`);
-    const body = info.size <= WHOLE_BYTES ? await file.readFile() : file.createReadStream({ autoClose: false, highWaterMark: WHOLE_BYTES / 4, signal });
-    const { digest, size } = await storage.putBlob(body);
+    const { digest, size } = await (storage.putFile?.(file, info.size) ?? storage.putBlob(await bodyOf(file, info.size, signal)));
     return (info.mode & 0o100) !== 0 ? { path, digest, size, executable: true } : { path, digest, size };
   } finally {
     await file.close();
   }
+}
+
+async function bodyOf(file: FileHandle, size: number, signal: AbortSignal): Promise<Uint8Array | AsyncIterable<Uint8Array>> {
+  return size <= WHOLE_BYTES ? file.readFile() : file.createReadStream({ autoClose: false, highWaterMark: WHOLE_BYTES / 4, signal });
 }
 
 /** Neither follows a link nor waits for a pipe: what was a file when the folder was listed can be anything by now. */

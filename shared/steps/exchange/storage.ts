@@ -1,0 +1,128 @@
+// Stores blobs from inside a step: hashed first, asked for, and sent straight to the store by the URL that was given for exactly these bytes.
+import { createHash, randomUUID } from 'node:crypto';
+import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { type Digest, DigestMismatch } from '../../ports/storage.ts';
+import { createGate } from '../../storage/gate.ts';
+import { digestOf } from '../../storage/write.ts';
+import type { StepStorage, Written } from '../output.ts';
+import type { Exchange } from './exchange.ts';
+import { send } from './request.ts';
+import { TryAgain, tryAgain } from './retry.ts';
+
+export interface ExchangeStorageOptions {
+  exchange: Pick<Exchange, 'ask'>;
+  /** Where streams wait until their digest is known. */
+  directory: string;
+  signal: AbortSignal;
+  giveUp_ms?: number;
+}
+
+/** Files looked at together, so that many are asked for at once. */
+const FILES_AT_ONCE = 256;
+const HASHED_AT_ONCE = 4;
+const SENT_AT_ONCE = 16;
+const CHUNK_BYTES = 256 * 1024;
+/** So often a URL that is good no more is asked for anew. */
+const MAX_URLS = 3;
+
+type Body = Uint8Array | (() => Readable);
+
+export function createExchangeStorage({ exchange, directory, signal, giveUp_ms }: ExchangeStorageOptions): StepStorage {
+  const hashing = createGate(HASHED_AT_ONCE);
+  const sending = createGate(SENT_AT_ONCE);
+  /** Files of a site are often the same: each blob is sent once. */
+  const stored = new Map<Digest, Promise<void>>();
+
+  const store = async (written: Written, body: Body): Promise<Written> => {
+    const running = stored.get(written.digest) ?? storeOnce(written, body);
+    stored.set(written.digest, running);
+    try {
+      await running;
+    } catch (error) {
+      stored.delete(written.digest);
+      throw error;
+    }
+    return written;
+  };
+
+  const storeOnce = async (written: Written, body: Body): Promise<void> => {
+    for (let urls = 1; ; urls++) {
+      const answer = await exchange.ask(written);
+      if ('have' in answer || (await sending(() => put(answer, written, body, urls === MAX_URLS)))) return;
+    }
+  };
+
+  /** False: the URL is good no more. */
+  const put = (answer: { url: string; headers: Record<string, string> }, { digest, size }: Written, body: Body, last: boolean): Promise<boolean> =>
+    tryAgain(
+      `Storing ${digest}`,
+      signal,
+      async () => {
+        const { status, body: said } = await send({ method: 'PUT', ...answer, body, signal }).catch((error: unknown) => {
+          throw new TryAgain(`${(error as NodeJS.ErrnoException).code ?? 'the connection broke'}`);
+        });
+        const code = /<Code>(\w{1,64})<\/Code>/.exec(said.toString('utf8', 0, 4096))?.[1] ?? '';
+        // 412: it is there meanwhile, perhaps by an attempt of ours whose answer was lost.
+        if ((status >= 200 && status < 300) || status === 412) return true;
+        if (status === 403 && !last) return false;
+        if (status >= 500 || status === 429 || status === 409 || code === 'RequestTimeout') throw new TryAgain(`the store answered ${status} ${code}`);
+        if (code === 'BadDigest' || code === 'XAmzContentChecksumMismatch')
+          throw new Error(
+            `The store got other bytes than those of ${digest}: the file was changed while it was stored. Let nothing write to the output any longer when the build has ended.`,
+          );
+        throw new Error(`The store refused ${digest} (${size} bytes): HTTP ${status} ${code}`);
+      },
+      giveUp_ms,
+    );
+
+  const putFile = async (file: FileHandle, size: number): Promise<Written> => {
+    const digest = await hashing(() => hashFile(file, signal));
+    if (digest.size !== size) throw new Error(`A file was changed while it was read: it had ${size} bytes and then ${digest.size}`);
+    if (size === 0) return store(digest, Buffer.alloc(0));
+    return store(digest, () => file.createReadStream({ start: 0, end: size - 1, autoClose: false, highWaterMark: CHUNK_BYTES }));
+  };
+
+  const putBlob: StepStorage['putBlob'] = async (body, expected) => {
+    const check = (written: Written): Written => {
+      if (expected !== undefined && expected !== written.digest) throw new DigestMismatch('What was to be stored', expected, written.digest);
+      return written;
+    };
+    if (body instanceof Uint8Array) return store(check({ digest: digestOf(body), size: body.byteLength }), body);
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const path = join(directory, randomUUID());
+    const file = await open(path, 'wx+', 0o600);
+    try {
+      const size = await spool(body, file);
+      return check(await putFile(file, size));
+    } finally {
+      await file.close();
+      await rm(path, { force: true });
+    }
+  };
+
+  return { putBlob, putFile, atOnce: FILES_AT_ONCE };
+}
+
+async function spool(body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<number> {
+  let size = 0;
+  for await (const chunk of body) {
+    await file.writeFile(chunk);
+    size += chunk.byteLength;
+  }
+  return size;
+}
+
+async function hashFile(file: FileHandle, signal: AbortSignal): Promise<Written> {
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  let size = 0;
+  for (;;) {
+    signal.throwIfAborted();
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, size);
+    if (bytesRead === 0) return { digest: `sha256:${hash.digest('hex')}`, size };
+    hash.update(chunk.subarray(0, bytesRead));
+    size += bytesRead;
+  }
+}
