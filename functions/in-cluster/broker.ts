@@ -29,6 +29,7 @@ export async function openBroker(settings: Settings, adapters: Pick<Adapters, 's
     return { broker, durable: true, respond: (_request, response) => sendText(response, 404, 'This function takes its events from JetStream.\n') };
   }
   const { createKnativeBroker } = await import('../../shared/knative/broker.ts');
-  const broker = createKnativeBroker({ sink: wanted(settings.sink, 'K_SINK'), storage: adapters.storage, address: functionAddress(settings), log } as never);
+  const { sink, overrides, s3 } = settings;
+  const broker = createKnativeBroker({ sink, overrides, ...(s3 && { storage: adapters.storage, address: functionAddress(settings) }), log });
   return { broker, durable: false, respond: (request, response) => broker.handle(request, response) };
 }

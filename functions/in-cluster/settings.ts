@@ -76,6 +76,7 @@ function given<K extends string>(key: K, value: string | undefined): Partial<Rec
 
 /** The setting, or an error that says where it is set. */
 export function wanted<T>(value: T | undefined, variable: string): T {
-  if (value === undefined || value === '') throw new Error(`${variable} is not set; \`tidemill install\` sets it, and \`tidemill doctor\` shows what else is missing`);
+  if (value === undefined || value === '')
+    throw new Error(`${variable} is not set; \`tidemill install\` sets it, and \`tidemill doctor\` shows what else is missing`);
   return value;
 }
