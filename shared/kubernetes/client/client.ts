@@ -73,11 +73,18 @@ export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect:
     return linked;
   };
 
+  const identify = async (renew: boolean) => {
+    const { connection, sockets } = await link();
+    return { sockets, identity: await connection.headers(renew) };
+  };
+
   /** One answer of 2xx. A 401 is asked again once with credentials read anew: it was refused before anything was done. */
   const answer = async (call: Call, streaming: boolean, renew = false): Promise<Awaited<ReturnType<typeof open>>> => {
-    const { connection, sockets } = await link();
-    const headers = { ...call.headers, ...(await connection.headers(renew)) };
-    const response = await open(sockets, { ...call, headers }, streaming);
+    const { sockets, identity } = await identify(renew).catch((error: unknown) => {
+      const message = `${whatOf(call)}: there is no way to the API server: ${(error as Error).message}`;
+      throw new KubeError({ status: 0, reason: 'NoCredentials', message, uncertain: false, cause: error });
+    });
+    const response = await open(sockets, { ...call, headers: { ...call.headers, ...identity } }, streaming);
     const status = response.statusCode ?? 0;
     if (status >= 200 && status < 300) return response;
     const body = await readText(response).catch((error: unknown) => `the answer broke off: ${(error as Error).message}`);

@@ -11,7 +11,7 @@ export interface StatusDetails {
 export interface KubeErrorInit {
   /** HTTP status; 0: there was no answer. */
   status: number;
-  /** Kubernetes' one word, such as NotFound or AlreadyExists; of ours: Unreachable, NoAnswer, Timeout, Stalled, BadAnswer. */
+  /** Kubernetes' one word, such as NotFound or AlreadyExists; of ours: NoCredentials, Unreachable, NoAnswer, Timeout, Stalled, BadAnswer. */
   reason: string;
   message: string;
   details?: StatusDetails;

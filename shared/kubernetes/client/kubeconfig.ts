@@ -26,6 +26,9 @@ export function fromKubeconfig({ file, context }: KubeconfigOptions = {}): Conne
     let config = load();
     const cluster = config.getCurrentCluster();
     if (!cluster) throw new Error(`The kubeconfig has no context "${config.getCurrentContext()}", or it names no cluster: see \`kubectl config get-contexts\``);
+    // What client-node makes up where it finds nothing at all.
+    if (config.getCurrentContext() === 'loaded-context')
+      throw new Error('There is no kubeconfig: set KUBECONFIG to one, or make ~/.kube/config (`kubectl config view` shows what kubectl would use)');
     let applied = await apply(config);
     let appliedAt = performance.now();
     return {

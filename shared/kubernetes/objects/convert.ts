@@ -77,7 +77,7 @@ function metadataOf({ metadata: meta }: Raw): Metadata {
   return made;
 }
 
-/** The labels that stood in an object when it was read, by the metadata that was handed out: tells whether a write of status has labels to write too. */
+/** The labels that an object had when it was read, by the metadata handed out: so a write of status knows that it has no labels to write, without asking. */
 const readLabels = new WeakMap<Metadata, string>();
 
 /** Whether these may not be the labels that the object has in the cluster. Metadata that was put together elsewhere is not known here: it may. */

@@ -1,5 +1,7 @@
 // Writes: create, replace, replace the status, apply, delete. Each is refused where somebody else wrote in between.
+import { isDeepStrictEqual } from 'node:util';
 import { type Kind, type NewObj, type Obj, kinds, parseSpec, parseStatus } from '../../objects/kinds.ts';
+import type { Metadata } from '../../objects/meta.ts';
 import { AlreadyExists, Conflict, NotFound, type Ref } from '../../ports/objects.ts';
 import { type KubeClient, type Method, PATCH, type RequestOptions } from '../client/client.ts';
 import { type Raw, checkMetadata, labelsMayDiffer, newBody, readVersion, toWritten } from './convert.ts';
@@ -57,6 +59,16 @@ export function createWrites(client: KubeClient, fieldManager: string) {
     }
   };
 
+  /** Makes the labels these, if nobody wrote since; returns the version that the object has then. */
+  const writeLabels = async (kind: Kind, { uid, labels = {}, ...rest }: Metadata, version: string): Promise<string> => {
+    const ref = refOf(rest);
+    const { metadata: now } = await send(kind, ref, 'GET', objectPath(kind, ref), {});
+    if (now.uid !== uid || now.resourceVersion !== version) throw new Conflict(kind, ref);
+    if (isDeepStrictEqual(now.labels ?? {}, labels)) return version;
+    const body = [...sameObject(uid, version), { op: 'add', path: '/metadata/labels', value: orNull(labels) }];
+    return (await send(kind, ref, 'PATCH', objectPath(kind, ref), { body, contentType: PATCH.json })).metadata.resourceVersion;
+  };
+
   return {
     async create<K extends Kind>(object: NewObj<K>): Promise<Obj<K>> {
       const { kind } = object;
@@ -91,10 +103,9 @@ export function createWrites(client: KubeClient, fieldManager: string) {
       const { kind, metadata } = object;
       checkMetadata(kind, metadata);
       const body = [
-        { op: 'replace', path: '/metadata/resourceVersion', value: readVersion(object) },
-        { op: 'replace', path: '/metadata/uid', value: metadata.uid },
-        { op: 'add', path: '/metadata/labels', value: metadata.labels ?? {} },
-        { op: 'add', path: '/metadata/annotations', value: metadata.annotations ?? {} },
+        ...sameObject(metadata.uid, readVersion(object)),
+        { op: 'add', path: '/metadata/labels', value: orNull(metadata.labels) },
+        { op: 'add', path: '/metadata/annotations', value: orNull(metadata.annotations) },
         { op: 'add', path: '/spec', value: parseSpec(kind, object.spec) },
       ];
       const ref = refOf(metadata);
@@ -109,18 +120,9 @@ export function createWrites(client: KubeClient, fieldManager: string) {
       const { kind, metadata } = object;
       checkMetadata(kind, metadata);
       const status = parseStatus(kind, object.status);
-      const ref = refOf(metadata);
-      let resourceVersion = readVersion(object);
-      if (labelsMayDiffer(metadata)) {
-        const body = [
-          { op: 'replace', path: '/metadata/resourceVersion', value: resourceVersion },
-          { op: 'replace', path: '/metadata/uid', value: metadata.uid },
-          { op: 'add', path: '/metadata/labels', value: metadata.labels ?? {} },
-        ];
-        const labelled = await send(kind, ref, 'PATCH', objectPath(kind, ref), { body, contentType: PATCH.json });
-        ({ resourceVersion } = labelled.metadata);
-      }
-      return toWritten(kind, await putStatus(kind, ref, metadata.uid, resourceVersion, status));
+      const read = readVersion(object);
+      const version = labelsMayDiffer(metadata) ? await writeLabels(kind, metadata, read) : read;
+      return toWritten(kind, await putStatus(kind, refOf(metadata), metadata.uid, version, status));
     },
 
     /** Server-side apply. Throws FieldConflict, InvalidObject; NotFound or Conflict where `metadata.uid` was given and there is no such object. */
@@ -149,6 +151,15 @@ export function createWrites(client: KubeClient, fieldManager: string) {
 
 const refOf = ({ namespace, name }: Ref): Ref => ({ namespace, name });
 
+/** The head of a JSON patch that is refused (409) for any other object, and any other version of this one. */
+const sameObject = (uid: string, version: string) => [
+  { op: 'replace', path: '/metadata/resourceVersion', value: version },
+  { op: 'replace', path: '/metadata/uid', value: uid },
+];
+
 function isEmpty(status: unknown): boolean {
   return status === undefined || status === null || (typeof status === 'object' && Object.keys(status).length === 0);
 }
+
+/** Nothing: an empty map would count as a change where there was none. */
+const orNull = (map: Record<string, string> | undefined) => (map && Object.keys(map).length > 0 ? map : null);
