@@ -7,9 +7,10 @@ import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
 import { isDone, succeeded } from '../../shared/objects/taskrun.ts';
 import { InvalidTaskRun, type LogLine, type Runner } from '../../shared/ports/runner.ts';
 import type { RunnerCase } from './runner/case.ts';
-import { differences, specOf } from './runner/compare.ts';
+import { type Outcome, caseFor, differences, specOf, unlike } from './runner/compare.ts';
 import { mountCases } from './runner/mounts.ts';
 import { paramCases } from './runner/params.ts';
+import { placeCases } from './runner/places.ts';
 import { refusedCases } from './runner/refused.ts';
 import { resultCases } from './runner/results.ts';
 import { stepCases } from './runner/steps.ts';
@@ -22,6 +23,8 @@ export interface RunnerUnderTest {
   image: string;
   /** Between two looks at a TaskRun. Milliseconds. */
   poll_ms: number;
+  /** A time that is enough to start a TaskRun, and not for much more. */
+  short: string;
   /** Puts in place what a case refers to. */
   provide(needs: NonNullable<RunnerCase['needs']>): Promise<void>;
   /** Every event that was told so far. */
@@ -40,13 +43,24 @@ export interface Abilities {
 /** Milliseconds until a TaskRun must have ended. */
 const PATIENCE = 120_000;
 
-export function runnerContract(name: string, can: Abilities, open: () => Promise<RunnerUnderTest>): void {
+/** `beside`: another runner, which is given the same cases, and has to come to the same. */
+export function runnerContract(
+  name: string,
+  can: Abilities,
+  open: () => Promise<RunnerUnderTest>,
+  beside?: { can: Abilities; open: () => Promise<RunnerUnderTest> },
+): void {
   describe(`Runner contract: ${name}`, { timeout: PATIENCE }, () => {
     let under: RunnerUnderTest;
+    let other: RunnerUnderTest | undefined;
     beforeAll(async () => {
       under = await open();
+      other = await beside?.open();
     }, PATIENCE);
-    afterAll(() => under.close(), PATIENCE);
+    afterAll(async () => {
+      await under.close();
+      await other?.close();
+    }, PATIENCE);
 
     const run = async (taskRun: string, spec: object) => {
       await under.runner.start(newTaskRun(under, taskRun, spec));
@@ -54,12 +68,11 @@ export function runnerContract(name: string, can: Abilities, open: () => Promise
     };
 
     describe('what a Task comes to', () => {
-      const able = (each: RunnerCase) => (can.ownPaths || !each.ownPaths) && (can.signals || !each.signals);
-      for (const each of [...paramCases, ...resultCases, ...stepCases, ...mountCases].filter(able)) {
+      for (const each of [...paramCases, ...placeCases, ...resultCases, ...stepCases, ...mountCases].filter((one) => isAble(one, can))) {
         test.concurrent(`${each.name}`, async ({ expect }) => {
-          await under.provide(each.needs ?? {});
-          const taskRun = await run(each.name, specOf(each, under.image));
-          expect(differences(each, under.namespace, taskRun.status, linesByStep(await allLines(under, each.name)))).toEqual([]);
+          const [here, there] = await Promise.all([outcomeOf(under, each), other && isAble(each, beside!.can) ? outcomeOf(other, each) : undefined]);
+          expect(differences(caseFor(each, under), here)).toEqual([]);
+          if (there) expect(unlike(each, here, there)).toEqual([]);
         });
       }
     });
@@ -80,6 +93,18 @@ export function runnerContract(name: string, can: Abilities, open: () => Promise
 
     lifecycle(() => under, run);
   });
+}
+
+function isAble(each: RunnerCase, can: Abilities): boolean {
+  return (can.ownPaths || !each.ownPaths) && (can.signals || !each.signals);
+}
+
+async function outcomeOf(under: RunnerUnderTest, each: RunnerCase): Promise<Outcome> {
+  const { needs = {}, name } = each;
+  await under.provide(needs);
+  await under.runner.start(newTaskRun(under, name, specOf(caseFor(each, under), under.image)));
+  const { status } = await ended(under, name);
+  return { status, lines: linesByStep(await allLines(under, name)) };
 }
 
 function lifecycle(current: () => RunnerUnderTest, run: (name: string, spec: object) => Promise<Obj<'TaskRun'>>): void {

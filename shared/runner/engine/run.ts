@@ -3,7 +3,7 @@ import type { StepState, TaskRunStatus } from '../../objects/taskrun.ts';
 import { InvalidTaskRun } from '../../ports/runner.ts';
 import { applyBinding, applyContainer, applySidecar, applyStep, applyVolume } from '../task/apply.ts';
 import { type AttemptEnd, removeFolder, runAttempt } from './attempt.ts';
-import { checkIsolation } from '../task/check.ts';
+import { checkIsolation, checkLabel } from '../task/check.ts';
 import { parseDuration, printDuration } from '../task/duration.ts';
 import { type EngineOptions, type EngineRun, type Ending, RUNNER_STEP } from './engine.ts';
 import type { EnvOptions } from './env.ts';
@@ -99,9 +99,12 @@ async function prepare(run: EngineRun, options: EngineOptions, retryCount: numbe
       ...(resolved.volumes && { volumes: resolved.volumes.map((volume) => applyVolume(volume, params)) }),
       ...workspacesOf(resolved, params),
     };
+    for (const [index, volume] of (task.volumes ?? []).entries()) checkLabel(volume.name, `taskSpec.volumes[${index}].name`);
     const bindings = (spec.workspaces ?? []).map((binding) => applyBinding(binding, params));
     const context = { taskRun: run.name, task: run.taskName, namespace: run.namespace, uid: run.uid, retryCount };
-    return { task, bindings, params, context, shown: shownTask(task, bindings, params, context) };
+    const shown = shownTask(task, bindings, params, context);
+    for (const [index, sidecar] of (shown.sidecars ?? []).entries()) checkLabel(sidecar.name, `taskSpec.sidecars[${index}].name`);
+    return { task, bindings, params, context, shown };
   } catch (error) {
     if (error instanceof InvalidValue || error instanceof InvalidTaskRun) return { invalid: { reason: 'TaskRunValidationFailed', message: error.message } };
     if (error instanceof Unresolved) return { invalid: { reason: 'TaskRunResolutionFailed', message: error.message } };

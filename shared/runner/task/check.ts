@@ -74,7 +74,8 @@ function checkNames(task: Task, where: string): void {
   for (const [index, step] of task.steps.entries()) checkResults(step.results ?? [], `${where}.steps[${index}].results`);
   for (const list of ['volumes', 'sidecars'] as const) {
     for (const [index, { name }] of (task[list] ?? []).entries())
-      if (!LABEL.test(name ?? '')) refuse(`${where}.${list}[${index}].name`, `"${name}" is no DNS label`);
+      // With a variable in it, it is looked at when that is replaced.
+      if (!name?.includes('$(')) checkLabel(name, `${where}.${list}[${index}].name`);
   }
   for (const [index, { name }] of (task.workspaces ?? []).entries()) checkWorkspaceName(name, `${where}.workspaces[${index}].name`);
 }
@@ -85,6 +86,11 @@ function checkResults(results: readonly ResultSpec[], where: string): void {
       refuse(`${where}[${index}].name`, `"${name}" may hold letters, digits, "-", "_" and ".", and must begin and end with a letter or digit`);
     if (type === 'object' && !properties) refuse(`${where}[${index}].properties`, 'is missing: an object declares its keys');
   }
+}
+
+/** The name of a volume or sidecar whose variables are replaced: it becomes part of paths. Throws InvalidTaskRun. */
+export function checkLabel(name: string | undefined, where: string): void {
+  if (!LABEL.test(name ?? '')) refuse(where, `"${name}" is no DNS label`);
 }
 
 function checkWorkspaceName(name: string, where: string): void {

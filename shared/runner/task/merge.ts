@@ -4,7 +4,7 @@ import type { Container, Step } from './spec.ts';
 /** env merges by name, volumeMounts by mountPath, securityContext and computeResources by field; everything else is the step's where it has it. */
 export function mergeTemplate(template: Container | undefined, step: Step): Step {
   if (!template) return step;
-  const merged: Step = { ...template, ...step };
+  const merged: Step = { ...template, ...withoutEmpty(step) };
   const env = mergeBy('name', template.env, step.env);
   const mounts = mergeBy('mountPath', template.volumeMounts, step.volumeMounts);
   if (env) merged.env = env;
@@ -17,6 +17,11 @@ export function mergeTemplate(template: Container | undefined, step: Step): Step
     };
   }
   return merged;
+}
+
+/** An empty list or text is as good as none to Tekton, and leaves the template's in place. */
+function withoutEmpty(step: Step): Step {
+  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== '' && !(Array.isArray(value) && value.length === 0))) as unknown as Step;
 }
 
 /** The step's own come first: Kubernetes expands a variable only from those before it. */

@@ -74,6 +74,7 @@ async function* newLines({ client, pod, step, mask, follow, signal }: ContainerO
   let met = !since;
   for await (const raw of client.stream(`${podPath(pod.metadata)}/log`, { query, signal })) {
     const line = timed(raw, time);
+    if (!line) continue;
     time = line.time;
     for (const text of linePieces(line.text, mask)) {
       if (since && time < since.time) continue;
@@ -91,10 +92,10 @@ async function* newLines({ client, pod, step, mask, follow, signal }: ContainerO
 
 const STAMPED = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) /;
 
-/** A line that bears no time of its own is the rest of one that was too long, or the kubelet's own word. */
-function timed(raw: string, before: string): StepLine {
+/** A line that bears no time of its own is the rest of one that was too long; the first one is the kubelet's word that there is no log. */
+function timed(raw: string, before: string): StepLine | undefined {
   const [stamp, second = '', fraction = '', zone] = STAMPED.exec(raw) ?? [];
-  if (stamp === undefined) return { time: before || `${new Date().toISOString().slice(0, -1)}000000Z`, text: raw };
+  if (stamp === undefined) return before === '' ? undefined : { time: before, text: raw };
   const inUtc = zone === 'Z' ? second : new Date(`${second}${zone ?? 'Z'}`).toISOString().slice(0, 19);
   return { time: `${inUtc}.${fraction.padEnd(9, '0')}Z`, text: raw.slice(stamp.length) };
 }

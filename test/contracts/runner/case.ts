@@ -12,6 +12,8 @@ export interface RunnerCase {
   needs?: { secrets?: Record<string, Record<string, string>>; configMaps?: Record<string, Record<string, string>>; stepActions?: Record<string, object> };
   /** Default: Succeeded. */
   reason?: string;
+  /** Tekton itself comes to the one or the other, by which of two containers it hears of first. */
+  orReason?: string;
   /** Part of the condition's message. */
   message?: string;
   results?: Record<string, ParamValue>;
@@ -19,6 +21,8 @@ export interface RunnerCase {
   steps?: [number, string][];
   /** Lines that a step prints, in this order; others may stand between them. */
   lines?: Record<string, string[]>;
+  /** What the steps print differs between two places: only `lines` counts. */
+  ownLines?: boolean;
   /** How many attempts failed before the last. */
   retries?: number;
   /** Needs what plain processes do not have: Tekton's own paths. */

@@ -51,6 +51,7 @@ export async function openLocalRunner({ isolation, folder, env = process.env, ..
     namespace: 'default',
     image: 'busybox',
     poll_ms: 20,
+    short: '2s',
     events: () => events,
     async provide(needs) {
       for (const [name, data] of Object.entries(needs.secrets ?? {})) await secrets.set(`run.default.${name}`, JSON.stringify(data));

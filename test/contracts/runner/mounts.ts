@@ -118,6 +118,7 @@ export const mountCases: RunnerCase[] = [
   {
     name: 'sidecar-that-fails',
     task: { sidecars: [{ name: 'helper', script: 'exit 3' }], steps: [script('sleep 1; echo fine', { name: 'a' })] },
+    orReason: 'SidecarFailed',
     lines: { a: ['fine'] },
   },
   {

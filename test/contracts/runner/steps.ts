@@ -77,9 +77,9 @@ export const stepCases: RunnerCase[] = [
   {
     name: 'run-timeout',
     task: { steps: [script('sleep 60', { name: 'a' }), script('echo never', { name: 'b' })] },
-    run: { timeout: '4s' },
+    run: { timeout: 'SHORT' },
     reason: 'TaskRunTimeout',
-    message: 'failed to finish within "4s"',
+    message: 'failed to finish within "SHORT"',
     steps: [
       [1, 'TaskRunTimeout'],
       [1, 'TaskRunTimeout'],

@@ -34,6 +34,7 @@ export async function openTektonRunner(options: Partial<TektonRunnerOptions> = {
     namespace,
     image,
     poll_ms: 300,
+    short: '30s',
     events: () => events,
     async provide({ secrets = {}, configMaps = {}, stepActions = {} }) {
       const core = `/api/v1/namespaces/${namespace}`;
