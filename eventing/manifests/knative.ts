@@ -12,6 +12,7 @@ const RETRIES = 5;
 const BACKOFF = 'PT0.2S';
 
 const brokerRef = { ref: { apiVersion: EVENTING, kind: 'Broker', name: BROKER } };
+const DEAD_LETTERS = { ref: { apiVersion: 'v1', kind: 'Service', name: 'dead-letters' } };
 const serviceRef = (name: string) => ({ ref: { apiVersion: SERVING, kind: 'Service', name } });
 
 function broker(namespace: string): KubeObject {
@@ -20,7 +21,7 @@ function broker(namespace: string): KubeObject {
     kind: 'Broker',
     metadata: { name: BROKER, namespace, labels: labelsOf() },
     spec: {
-      delivery: { retry: RETRIES, backoffPolicy: 'exponential', backoffDelay: BACKOFF, deadLetterSink: serviceRef('dead-letters') },
+      delivery: { retry: RETRIES, backoffPolicy: 'exponential', backoffDelay: BACKOFF, deadLetterSink: DEAD_LETTERS },
     },
   };
 }

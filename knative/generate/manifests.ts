@@ -26,27 +26,40 @@ export interface Parts {
 export function parts(options: ManifestOptions): Parts {
   const resolved = resolve(options);
   const all = workloads(resolved.overlay);
-  const eventing = eventingObjects(resolved);
+  const events = eventingObjects(resolved);
   const settings = [configMap(resolved)];
-  const annotations = configAnnotations([...settings, ...(eventing['settings'] ?? [])]);
+  const annotations = configAnnotations([...settings, ...(events['settings'] ?? [])]);
   const sleeps = (workload: Workload) => resolved.overlay === 'knative' && workload.sleeps;
+  const made = all.map((workload) => ({
+    workload,
+    objects: sleeps(workload) ? [knativeService(workload, resolved, annotations)] : deployed(workload, resolved, annotations),
+  }));
   return {
     namespace: [systemNamespace(resolved)],
     accounts: serviceAccounts(resolved.namespace),
     roles: roles(resolved.namespace),
     settings,
-    eventing,
+    eventing: withSinks(events, made),
     network: networkPolicies(all, resolved),
-    workloads: all.map((workload) => ({
-      workload,
-      objects: sleeps(workload) ? [knativeService(workload, resolved, annotations)] : deployed(workload, resolved, annotations),
-    })),
+    workloads: made.filter(({ workload }) => !isSink(workload)),
     production: productionObjects(
       all.filter((workload) => !sleeps(workload)),
       resolved,
     ),
   };
 }
+
+/** Where the Broker sends what it gives up on stands beside the Broker, which is not ready before it has that address. */
+function withSinks(events: Record<string, KubeObject[]>, made: Parts['workloads']): Record<string, KubeObject[]> {
+  const { settings = [], ...others } = events;
+  return {
+    settings,
+    ...Object.fromEntries(made.filter(({ workload }) => isSink(workload)).map(({ workload, objects }) => [workload.name, objects])),
+    ...others,
+  };
+}
+
+const isSink = (workload: Workload) => workload.name === 'dead-letters';
 
 /**
  * All objects of an installation but the custom resource definitions, in an order that they can be applied in.
@@ -60,7 +73,7 @@ export function manifests(options: ManifestOptions): KubeObject[] {
     ...all.roles,
     ...all.settings,
     ...all.network,
-    // Before those that publish: a pod that starts finds its sink bound.
+    // Before those that publish: one that is made finds its sink bound, and is not made a second time for it.
     ...Object.values(all.eventing).flat(),
     ...all.workloads.flatMap(({ objects }) => objects),
     ...all.production,

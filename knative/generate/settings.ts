@@ -10,7 +10,8 @@ export function configMap({ namespace, image, settings }: Resolved): KubeObject 
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name: CONFIG.all, namespace, labels: labelsOf() },
-    data: { ...all, POD_NAMESPACE: namespace, TIDEMILL_BYTES_URL: `http://bytes.${namespace}.svc.cluster.local`, TIDEMILL_IMAGE: image },
+    // Of the namespace it is told once: Knative lets no pod ask for its own.
+    data: { ...all, POD_NAMESPACE: namespace, TIDEMILL_IMAGE: image },
   };
 }
 

@@ -32,8 +32,8 @@ const RUNS: Table = { TaskRun: ['get', 'create', 'patch'] };
 /** Sends the credential of a Project's repository. */
 const READS_SECRETS: Table = { Secret: ['get'] };
 
-const EVERY: readonly Verb[] = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete', 'status'];
 const READS: readonly Verb[] = ['get', 'list', 'watch'];
+const EVERY: readonly Verb[] = [...READS, 'create', 'patch', 'delete', 'status'];
 
 export const rights: Record<string, Rights> = {
   'git-push': { cluster: { ...OPENS, Project: ['get', 'list'], Push: ['get', 'list', 'create', 'status'], Release: ['get'] } },
@@ -58,17 +58,15 @@ export const rights: Record<string, Rights> = {
   api: {
     project: {
       Project: EVERY,
-      Pipeline: EVERY,
+      Pipeline: READS,
       Push: READS,
       Execution: [...READS, 'delete'],
       Lane: [...READS, 'delete'],
       Artifact: [...READS, 'delete'],
-      Release: [...READS, 'create', 'update', 'delete', 'status'],
+      Release: [...READS, 'delete'],
       Hook: EVERY,
       Credential: EVERY,
       TaskRun: [...READS, 'patch', 'delete'],
-      PodLog: ['get'],
-      Pod: ['get'],
       Secret: ['get', 'create', 'update', 'patch', 'delete'],
     },
   },
@@ -79,21 +77,23 @@ export const rights: Record<string, Rights> = {
     project: { Pod: ['get'], TaskRun: ['get'], Secret: ['get'] },
   },
   'dead-letters': {},
-  // Sees everything of tidemill's, since anybody may change it; writes only statuses, where it strikes outboxes.
+  // Sees everything of tidemill's, since anybody may change it: labels what kubectl made, answers annotations, strikes outboxes, and takes away
+  // what belonged to a project that is gone.
   watcher: {
     cluster: {
-      Project: [...READS, 'status'],
+      Project: [...READS, 'patch', 'status'],
       Pipeline: [...READS, 'status'],
       Push: [...READS, 'status'],
-      Execution: [...READS, 'status'],
-      Lane: [...READS, 'status'],
-      Artifact: [...READS, 'status'],
-      Release: [...READS, 'status'],
-      Hook: [...READS, 'status'],
-      Credential: READS,
+      Execution: [...READS, 'delete', 'status'],
+      Lane: [...READS, 'delete', 'status'],
+      Artifact: [...READS, 'patch', 'delete', 'status'],
+      Release: [...READS, 'patch', 'delete', 'status'],
+      Hook: [...READS, 'patch', 'delete', 'status'],
+      Credential: [...READS, 'status'],
       TaskRun: READS,
+      Event: ['create'],
     },
-    project: { Pod: ['get'], PodLog: ['get'], Secret: ['get'] },
+    project: { Pod: ['get'], PodLog: ['get'], Secret: ['get', 'delete'], TaskRun: ['delete'] },
     system: { Lease: ['get', 'create', 'update'] },
   },
 };

@@ -33,12 +33,13 @@ const edge = { kind: 'edge', concurrency: 0, hot: false, tmp: '64Mi', memory: '2
 type Edge = Omit<Workload, 'name' | 'publishes' | 'needs'>;
 
 const EDGES: Record<string, Edge> = {
-  'github-webhook': { ...edge, sleeps: true, reach: 'world', hot: true },
-  api: { ...edge, sleeps: true, reach: 'world', tmp: '1Gi', memory: '512Mi' },
   site: { ...edge, sleeps: false, reach: 'world', memory: '512Mi' },
   bytes: { ...edge, sleeps: false, reach: 'cluster' },
-  'dead-letters': { ...edge, sleeps: true, reach: 'cluster' },
+  // Awake: it is the last resort, and must not depend on what may just have failed to wake the others.
+  'dead-letters': { ...edge, sleeps: false, reach: 'cluster' },
   watcher: { ...edge, sleeps: false, reach: 'none', elected: true, tmp: '1Gi', memory: '512Mi' },
+  'github-webhook': { ...edge, sleeps: true, reach: 'world', hot: true },
+  api: { ...edge, sleeps: true, reach: 'world', tmp: '1Gi', memory: '512Mi' },
 };
 
 /** Edges of the graph that are no process of their own here, and who does their work. */
@@ -80,8 +81,8 @@ function edgeWorkload([name, told]: [string, Edge]): Workload {
   return { ...told, name, publishes: emits.length > 0 || name === 'watcher', needs };
 }
 
-/** In the order of the graph: functions, then edges. */
+/** Those that are awake first, then edges that sleep, then the functions in the order of the graph. */
 export function workloads(overlay: Overlay): Workload[] {
   const own = Object.entries(EDGES).filter(([name]) => (ONLY[name] ?? overlay) === overlay);
-  return [...Object.entries<FunctionEntry>(functions).map(functionWorkload), ...own.map(edgeWorkload)];
+  return [...own.map(edgeWorkload), ...Object.entries<FunctionEntry>(functions).map(functionWorkload)];
 }
