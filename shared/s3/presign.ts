@@ -44,7 +44,7 @@ export function createPresign(connection: Connection): Presign {
 
 /** The SDK finds the address of the bucket once; what is signed from then on takes a tenth of the time of asking it for each URL. */
 async function createSigner(connection: Connection): Promise<Signer> {
-  const [{ S3RequestPresigner, getSignedUrl }, { sdk }] = await Promise.all([import('@aws-sdk/s3-request-presigner'), connection.open()]);
+  const [{ S3RequestPresigner, getSignedUrl }, { sdk }] = await Promise.all([import('./presigner.ts'), connection.open()]);
   // By default the checksum of an empty body would be signed into the URL.
   const client = new sdk.S3Client({ ...configOf(connection.options), requestChecksumCalculation: 'WHEN_REQUIRED' });
   const sample = new URL(await getSignedUrl(client, new sdk.GetObjectCommand({ Bucket: connection.bucket, Key: 'k' })));
