@@ -12,24 +12,28 @@ import { remove } from './remove.ts';
 /** Up to this, a blob is sent without asking first whether it is there: mostly it is not. */
 const UNASKED_BYTES = 1024 * 1024;
 
+export type Found = 'sound' | 'damaged' | 'absent';
+
 export interface Blobs {
   put(body: Body, expected: Digest | undefined): Promise<Written>;
   get(digest: Digest, range: Range | undefined): Promise<{ body: Readable; size: number } | undefined>;
   /** Its size; undefined: it is not stored. */
   sizeOf(digest: Digest): Promise<number | undefined>;
-  /** Whether it is stored with this size and, where the server keeps sums, with these bytes. */
-  has(digest: Digest, size: number): Promise<boolean>;
+  /** "damaged": it is stored with another size or, as far as the server keeps sums, with other bytes. */
+  find(digest: Digest, size: number): Promise<Found>;
 }
 
 export function createBlobs(connection: Connection): Blobs {
   const { prefix } = connection;
   const suspects = new Set<Digest>();
 
-  const has = async (digest: Digest, size: number): Promise<boolean> => {
-    if (suspects.has(digest)) return false;
+  const find = async (digest: Digest, size: number): Promise<Found> => {
     const found = await head(connection, blobKey(prefix, digest), true);
-    return found !== undefined && found.size === size && (found.sha256 === undefined || found.sha256 === base64Of(digest));
+    if (!found) return 'absent';
+    const isSound = !suspects.has(digest) && found.size === size && (found.sha256 === undefined || found.sha256 === base64Of(digest));
+    return isSound ? 'sound' : 'damaged';
   };
+  const has = async (digest: Digest, size: number): Promise<boolean> => (await find(digest, size)) === 'sound';
 
   const store = async (bytes: Uint8Array, digest: Digest): Promise<Written> => {
     const written = { digest, size: bytes.byteLength };
@@ -63,7 +67,7 @@ export function createBlobs(connection: Connection): Blobs {
   };
 
   return {
-    has,
+    find,
     sizeOf: async (digest) => (await head(connection, blobKey(prefix, digest)))?.size,
     put: async (body, expected) => {
       if (isWhole(body)) {

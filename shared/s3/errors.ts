@@ -71,7 +71,7 @@ function reasonOf({ message }: SdkError, code: string, status: number | undefine
 function adviceOn(code: string, status: number | undefined, { bucket }: Asked): string {
   if (code === 'NoSuchBucket') return `There is no bucket ${bucket}: \`tidemill install\` makes it, or make it yourself, or correct TIDEMILL_S3_BUCKET`;
   if (code === 'CredentialsProviderError') return 'There are no credentials: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
-  if (code === 'InvalidAccessKeyId' || code === 'SignatureDoesNotMatch')
+  if (/^(?:InvalidAccessKeyId|SignatureDoesNotMatch|XAdminUserNotFound)$/.test(code))
     return 'The credentials are not those of this server: correct AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY';
   if (code === 'RequestTimeTooSkewed') return 'The clock of this machine is off: set it';
   if (code === 'ObjectParentIsFile' || code === 'ExistingObjectIsDirectory') return 'This server keeps files: no key may be a folder of another';

@@ -14,8 +14,8 @@ import { byPath, contentOf, dissolve, publishTree, treeAround } from './trees.ts
 import { beginningOf, checkDigest, isWhole, joined, putParts, putWhole } from './write.ts';
 
 export interface S3Storage extends Storage, Presign {
-  /** Whether a blob of this size is stored: with other bytes where the server can tell, it is not. */
-  hasBlob(digest: Digest, size: number): Promise<boolean>;
+  /** Whether a blob of this size is stored; "damaged" where it has another, or, as far as the server keeps sums, other bytes. */
+  findBlob: Blobs['find'];
 }
 
 /** Streams of more than a part that are written at once; each holds a few parts in memory. */
@@ -50,7 +50,7 @@ export function createS3Storage(options: S3Options): S3Storage {
     getBlob: async (digest, getOptions) => blobs.get(digest, getOptions?.range),
     publishTree: async (prefix, entries) => publishTree(connection, blobs, prefix, entries),
     publishBlob: async (key, digest) => publishBlob(context, key, digest),
-    hasBlob: async (digest, size) => blobs.has(digest, size),
+    findBlob: blobs.find,
     ...createPresign(connection),
   };
 }

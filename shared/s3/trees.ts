@@ -16,6 +16,7 @@ import { putWhole } from './write.ts';
 const AT_ONCE = 24;
 /** Links to links are followed so far. */
 const MAX_LINKS = 40;
+const NOTHING = Buffer.alloc(0);
 
 export interface Tree {
   /** In the order of their paths' bytes. */
@@ -158,10 +159,9 @@ async function copyAll(connection: Connection, prefix: string, entries: readonly
     // A link to a folder, or to nothing, has no bytes.
     if (!digest)
       await connection.run('store', key, (sdk, client) =>
-        client.send(new sdk.PutObjectCommand({ Bucket: connection.bucket, Key: key, Body: '', Metadata: metadata })),
+        client.send(new sdk.PutObjectCommand({ Bucket: connection.bucket, Key: key, Body: NOTHING, ContentLength: 0, Metadata: metadata })),
       );
     else await copy(connection, { key: blobKey(connection.prefix, digest), size: sizes.get(digest) ?? 0, digest }, target);
   });
-  const nothing = Buffer.alloc(0);
-  await putWhole(connection, nothing, digestOf(nothing), { key: treeKeys(connection.prefix, prefix).copied, name: prefix });
+  await putWhole(connection, NOTHING, digestOf(NOTHING), { key: treeKeys(connection.prefix, prefix).copied, name: prefix });
 }

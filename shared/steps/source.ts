@@ -15,6 +15,8 @@ export const sourceInput = z.strictObject({
   submodules: z.boolean().optional(),
 });
 
+export type SourceInput = z.infer<typeof sourceInput>;
+
 export function sourceStep(git: Git): Builtin {
   return async (context) => {
     const { sha, ...repository } = parseInput('source', sourceInput, context);
