@@ -123,13 +123,14 @@ function cutNote(limit: number): string {
   return `The log was cut here: it has more than ${mebibytes >= 1 ? `${Math.floor(mebibytes)} MiB` : `${limit} bytes`}.`;
 }
 
-/** As many from the end as it takes to find a line of a step. */
+/** As many from the end as it takes to find the last line of a step, and all that came at the same time. */
 async function lastChunks(storage: Storage, keys: readonly string[]): Promise<Chunk[]> {
   const found: Chunk[] = [];
   for (const key of keys.toReversed()) {
     const chunk = await readChunk(storage, key);
     if (chunk) found.unshift(chunk);
-    if (chunk?.lines.some((line) => line.step !== RUNNER_STEP)) break;
+    const times = new Set(found.flatMap(({ lines }) => lines.filter((line) => line.step !== RUNNER_STEP).map((line) => line.time)));
+    if (times.size > 1) break;
   }
   return found;
 }
