@@ -48,7 +48,7 @@ export async function putWhole(connection: Connection, bytes: Uint8Array, digest
 
 /** In parts, at constant memory. `check` is asked for the digest of all of it before the object is there; its throw leaves nothing. */
 export async function putParts(connection: Connection, body: AsyncIterable<Uint8Array>, target: Target, check: (written: Written) => void): Promise<Written> {
-  const { Upload } = await import('@aws-sdk/lib-storage');
+  const { Upload } = await import('./upload.ts');
   const write = randomUUID();
   let written: Written | undefined;
   const source = Readable.from(
