@@ -24,7 +24,7 @@ const SECOND_SWEEP_MS = 30_000;
 
 /** Follows every kind until the signal. `ready` is called when all that there is has been seen once. */
 export async function doDuties(duties: Duties, agenda: Agenda, signal: AbortSignal, ready: () => void): Promise<void> {
-  const { objects, log } = duties;
+  const { objects, log, times } = duties;
   const projects = createNames();
   const open = createNames();
 
@@ -50,10 +50,10 @@ export async function doDuties(duties: Duties, agenda: Agenda, signal: AbortSign
     return { ended: follow(objects, kind, followed, signal, log), synced: Promise.race([synced.promise, over(signal)]) };
   };
 
-  const clear = (project: string) => {
+  const clear = (project: string, wait_ms = 0) => {
     const [namespace, name] = project.split('/') as [string, string];
     let sweeps = 0;
-    agenda.put(`gone ${project}`, 0, async () => {
+    agenda.put(`gone ${project}`, wait_ms, async () => {
       await clearAway(duties, namespace, name);
       return ++sweeps < 2 ? SECOND_SWEEP_MS : undefined;
     });
@@ -83,7 +83,7 @@ export async function doDuties(duties: Duties, agenda: Agenda, signal: AbortSign
       // Lanes are made by functions, for projects that there are: one without its project was left behind when nobody watched.
       changed: ({ metadata, spec }, first) => {
         const of = `${metadata.namespace}/${spec.project}`;
-        if (first && !projects.has(of)) clear(of);
+        if (first && !projects.has(of)) clear(of, Math.max(0, Date.parse(metadata.creationTimestamp) + times.orphan_ms - Date.parse(duties.now())));
       },
     }),
     start('TaskRun', [endedTaskRuns(duties, open.has)]),

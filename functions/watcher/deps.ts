@@ -8,6 +8,7 @@ import type { Broker } from '../../shared/ports/broker.ts';
 import type { Git } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import type { Secrets } from '../../shared/ports/secrets.ts';
+import type { Recent } from './follow/recent.ts';
 
 /** Something to read in `kubectl describe` of an object. */
 export interface Note {
@@ -31,6 +32,8 @@ export interface Duties {
   /** The event that tells of a TaskRun's end, with an id that is derived from it; undefined while it goes on. */
   taskRunEnd: (taskRun: Obj<'TaskRun'>) => TidemillEvent | undefined;
   note: (object: Obj<Kind>, note: Note) => void;
+  /** uids of objects that came without their labels: a person wrote them, and no function. */
+  written: Recent;
   now: () => string;
   log: Log;
   times: Times;
@@ -38,15 +41,19 @@ export interface Duties {
 
 /** Milliseconds. */
 export interface Times {
+  /** So long after it was made an object without a status is taken for one that nobody gives one. */
+  settle_ms: number;
   /** An outbox entry that is older is told again. */
   outbox_ms: number;
   /** An Artifact that is not resolved for so long is asked for again. */
   unresolved_ms: number;
   /** An Execution, a Lane that does not move for so long is rung again. */
   stuck_ms: number;
+  /** Objects whose project is not there are as old as this before they are taken away. */
+  orphan_ms: number;
 }
 
-export const TIMES: Times = { outbox_ms: 10_000, unresolved_ms: 30_000, stuck_ms: 60_000 };
+export const TIMES: Times = { settle_ms: 2000, outbox_ms: 10_000, unresolved_ms: 30_000, stuck_ms: 60_000, orphan_ms: 600_000 };
 
 /** The doors of `Duties` for root events. */
 export function bells(broker: Broker, now: () => string): Pick<Duties, 'ring' | 'ringAsApi'> {

@@ -11,6 +11,7 @@ import { doDuties } from './all-duties.ts';
 import type { SayUnfit } from './changes/unfit.ts';
 import { bells, type Duties, type Times, TIMES } from './deps.ts';
 import { type Agenda, createAgenda } from './follow/agenda.ts';
+import { createRecent } from './follow/recent.ts';
 import { createElection, type ElectionOptions, type LeaseStore } from './lease/election.ts';
 import { createRecorder, type NoteSink, type Recorder } from './notes/recorder.ts';
 import { type Periodic, repeat } from './rings/periodic.ts';
@@ -58,6 +59,7 @@ export interface Watcher {
 /** Without a word from the API server for so long something is wrong with this one. */
 const SILENCE_MS = 60_000;
 const LASTING_RETRY_MS = 1000;
+const REMEMBERED = 10_000;
 
 export function createWatcher(options: WatcherOptions): Watcher {
   const { lease, identity, now, log } = options;
@@ -106,5 +108,5 @@ export function createWatcher(options: WatcherOptions): Watcher {
 }
 
 function dutiesOf({ objects, broker, git, secrets, taskRunEnd, now, log, times }: WatcherOptions, note: Duties['note']): Duties {
-  return { objects, broker, git, secrets, taskRunEnd, note, now, log, times: { ...TIMES, ...times }, ...bells(broker, now) };
+  return { objects, broker, git, secrets, taskRunEnd, note, now, log, times: { ...TIMES, ...times }, written: createRecent(REMEMBERED), ...bells(broker, now) };
 }

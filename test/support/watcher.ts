@@ -12,7 +12,7 @@ import { isDone } from '../../shared/objects/taskrun.ts';
 import { openStore } from '../../shared/store/store.ts';
 import { sha } from '../fakes/events.ts';
 
-export const TIMES = { outbox_ms: 150, unresolved_ms: 200, stuck_ms: 250 };
+export const TIMES = { settle_ms: 100, outbox_ms: 150, unresolved_ms: 200, stuck_ms: 250, orphan_ms: 0 };
 export const ELECTION = { duration_ms: 1000, deadline_ms: 600, retry_ms: 100 };
 
 /** A Lease that can be made to fail, or to hang. */

@@ -272,7 +272,7 @@ describe('hooks, executions, projects that go', () => {
   });
 
   it('an execution is asked to end, for the reason of the annotation', async () => {
-    world.start({ times: { stuck_ms: 60_000, outbox_ms: 60_000, unresolved_ms: 60_000 } });
+    world.start({ times: { stuck_ms: 60_000, outbox_ms: 60_000, unresolved_ms: 60_000, settle_ms: 100, orphan_ms: 60_000 } });
     await world.create('Execution', 'run', execution, {}, { phase: 'Running' });
     await annotate('Execution', 'run', { 'tidemill.dev/cancel': 'a mistake' });
     await until(() => world.broker.events.length === 1);

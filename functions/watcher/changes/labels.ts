@@ -22,10 +22,21 @@ export function labelled<K extends Kind>(object: Obj<K>): Obj<K> {
   return { ...object, metadata: { ...object.metadata, labels } };
 }
 
-export function labelDuty<K extends Kind>({ objects }: Pick<Duties, 'objects'>): Duty<K> {
+export function labelDuty<K extends Kind>({ objects, written }: Pick<Duties, 'objects' | 'written'>): Duty<K> {
   return {
     name: 'labels',
     due: (object, { valid }) => (valid && !hasLabels(object) ? 0 : undefined),
-    act: async (object) => void (await objects.update(labelled(object))),
+    act: async (object) => {
+      written.add(object.metadata.uid);
+      await objects.update(labelled(object));
+    },
   };
+}
+
+/**
+ * So long is left to whoever made an object to write its status too, which is a write of its own. What came without labels is a person's,
+ * who writes none.
+ */
+export function settling({ metadata }: Obj, { written, times }: Pick<Duties, 'written' | 'times'>): number {
+  return written.has(metadata.uid) ? 0 : times.settle_ms;
 }

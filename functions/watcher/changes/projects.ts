@@ -10,7 +10,7 @@ import { credentialRef } from '../../../shared/decisions/names.ts';
 import type { Duties } from '../deps.ts';
 import { doubled, type Duty } from '../follow/duty.ts';
 import { annotated, annotation, ANSWERED, ASK } from './annotations.ts';
-import { hasLabels } from './labels.ts';
+import { hasLabels, settling } from './labels.ts';
 
 type Project = Obj<'Project'>;
 
@@ -21,10 +21,11 @@ const RETRY_MS = 15_000;
  * What `tidemill add` does beside writing the object: looks whether the repository can be read, keeps its default branch, and asks for
  * the first build, by the very event that the API asks with. Repositories that are polled are looked at by the poll.
  */
-export function firstLook({ objects, git, ringAsApi, now }: Duties): Duty<'Project'> {
+export function firstLook(duties: Duties): Duty<'Project'> {
+  const { objects, git, ringAsApi, now } = duties;
   return {
     name: 'first-look',
-    due: (project, { valid }) => (valid && hasLabels(project) && !isPolled(project) && !wasRead(project) ? 0 : undefined),
+    due: (project, { valid }) => (valid && hasLabels(project) && !isPolled(project) && !wasRead(project) ? settling(project, duties) : undefined),
     act: async (project, times) => {
       try {
         const { defaultBranch, heads } = await git.heads(repositoryOf(project));

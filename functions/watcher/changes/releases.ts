@@ -5,16 +5,16 @@ import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Duties } from '../deps.ts';
 import type { Duty } from '../follow/duty.ts';
 import { annotated, annotation, ANSWERED, ASK } from './annotations.ts';
-import { hasLabels } from './labels.ts';
+import { hasLabels, settling } from './labels.ts';
 
 type Release = Obj<'Release'>;
 
 /** A Release that kubectl made has no status, and functions count on its history. */
-export function firstStatus({ objects }: Duties): Duty<'Release'> {
+export function firstStatus(duties: Duties): Duty<'Release'> {
   return {
     name: 'first-status',
-    due: (release, { valid }) => (valid && hasLabels(release) && !release.status ? 0 : undefined),
-    act: async (release) => void (await objects.updateStatus({ ...release, status: { history: [] } })),
+    due: (release, { valid }) => (valid && hasLabels(release) && !release.status ? settling(release, duties) : undefined),
+    act: async (release) => void (await duties.objects.updateStatus({ ...release, status: { history: [] } })),
   };
 }
 
