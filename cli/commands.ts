@@ -3,7 +3,7 @@ import type { Define } from './cli.ts';
 
 export interface Entry {
   summary: string;
-  group: 'Run it' | 'Projects' | 'Builds' | 'Releases' | 'Connections' | 'Without a server';
+  group: 'Run it' | 'Projects' | 'Builds' | 'Releases' | 'Connections' | 'In a cluster' | 'Without a server';
   load: () => Promise<Define>;
 }
 
@@ -31,5 +31,8 @@ export const commands: Record<string, Entry> = {
     load: async () => (await import('./commands/connections/credential.ts')).define,
   },
   deadletters: { group: 'Connections', summary: 'events that were given up', load: async () => (await import('./commands/connections/deadletters.ts')).define },
+  install: { group: 'In a cluster', summary: 'put tidemill into a cluster, or upgrade it', load: async () => (await import('./commands/install.ts')).define },
+  doctor: { group: 'In a cluster', summary: 'find what is wrong with an installation', load: async () => (await import('./commands/doctor.ts')).define },
+  uninstall: { group: 'In a cluster', summary: 'take tidemill out of a cluster', load: async () => (await import('./commands/uninstall.ts')).define },
   task: { group: 'Without a server', summary: 'run Tekton Tasks on this machine', load: async () => (await import('./commands/task-run.ts')).define },
 };

@@ -1,5 +1,5 @@
 // One bundle per function and per edge, by esbuild. What several share stands in chunks once, and what is imported lazily stays in chunks of its own.
-import { existsSync, readdirSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { functions } from '../../functions/graph.ts';
@@ -17,9 +17,8 @@ export interface Source {
 
 /** The event functions of the graph, and the entries that stand in files. */
 export function sources(root = ROOT): Source[] {
-  const files = existsSync(join(root, ENTRIES)) ? readdirSync(join(root, ENTRIES)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts')) : [];
-  const there = existsSync(join(root, IN_CLUSTER, 'function.ts')) ? Object.keys(functions) : [];
-  const events = there.map((name) => ({
+  const files = readdirSync(join(root, ENTRIES)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
+  const events = Object.keys(functions).map((name) => ({
     name,
     code: `import { runFunction } from './${IN_CLUSTER}/function.ts';\nimport { handle } from './functions/${name}/handler.ts';\nawait runFunction('${name}', handle);\n`,
   }));
