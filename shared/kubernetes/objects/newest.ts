@@ -2,11 +2,10 @@
 import { InvalidObject, type Kind, type Obj } from '../../objects/kinds.ts';
 import type { ListOptions, Page } from '../../ports/objects.ts';
 import type { KubeClient } from '../client/client.ts';
-import { KubeError } from '../client/error.ts';
 import type { Raw } from './convert.ts';
 import { isMissing, portError } from './errors.ts';
-import { type Admit, type RawList, rawPage, readStrings } from './list.ts';
-import { listPath, objectPath, selector } from './resources.ts';
+import { type Admit, type RawList, rawPage, readStrings, writeStrings } from './page.ts';
+import { objectPath } from './resources.ts';
 
 /** More objects than a cluster should keep of one kind; what is finished is archived long before. */
 const MOST = 20_000;
@@ -21,20 +20,16 @@ type Place = readonly [created: string, name: string, namespace: string];
 /** Throws InvalidObject where more match than are looked at. */
 export async function newestPage<K extends Kind>(client: KubeClient, admit: Admit, kind: K, options: ListOptions, limit: number): Promise<Page<Obj<K>>> {
   const from = options.continue === undefined ? undefined : readToken(options.continue);
-  const finish = (raws: Raw[], more: boolean, version: string): Page<Obj<K>> => ({
-    items: raws.flatMap((raw) => admit(kind, raw) ?? []),
-    resourceVersion: version,
-    ...(more && { continue: writeToken(placeOf(raws.at(-1)!), version) }),
-  });
+  const admitted = (raws: Raw[]) => raws.flatMap((raw) => admit(kind, raw) ?? []);
   if (!from) {
     // As a rule everything is in one page.
-    const all = await rawPage(client, kind, options, limit);
-    if (!all.metadata.continue) return finish(all.items.toSorted(newer), false, all.metadata.resourceVersion);
+    const all = await rawPage(client, kind, options, { limit });
+    if (!all.metadata.continue) return { items: admitted(all.items.toSorted(newer)), resourceVersion: all.metadata.resourceVersion };
   }
   const { places, more, version } = await choose(client, kind, options, limit, from?.place);
-  const raws = await fetchAll(client, kind, places);
-  const page = finish(raws, false, from?.version ?? version);
-  return more ? { ...page, continue: writeToken(places.at(-1)!, page.resourceVersion) } : page;
+  const resourceVersion = from?.version ?? version;
+  const items = admitted(await fetchAll(client, kind, places));
+  return { items, resourceVersion, ...(more && { continue: writeStrings(...places.at(-1)!, resourceVersion) }) };
 }
 
 /** The newest `limit` places after one. */
@@ -45,7 +40,7 @@ async function choose(client: KubeClient, kind: Kind, options: ListOptions, limi
   let version: string | undefined;
   let token: string | undefined;
   do {
-    const page: RawList = await metadataPage(client, kind, options, token);
+    const page: RawList = await rawPage(client, kind, options, { limit: METADATA_PAGE, token, accept: METADATA_ONLY });
     version ??= page.metadata.resourceVersion;
     token = page.metadata.continue || undefined;
     seen += page.items.length;
@@ -58,15 +53,6 @@ async function choose(client: KubeClient, kind: Kind, options: ListOptions, limi
   return { places: chosen, more: left > chosen.length, version };
 }
 
-async function metadataPage(client: KubeClient, kind: Kind, { namespace, labels }: ListOptions, token: string | undefined): Promise<RawList> {
-  const query = { limit: METADATA_PAGE, ...selector(labels), continue: token };
-  try {
-    return await client.request<RawList>('GET', listPath(kind, namespace), { query, accept: METADATA_ONLY });
-  } catch (error) {
-    throw portError(kind, { namespace: namespace ?? '', name: '' }, error);
-  }
-}
-
 /** The objects of these places; one that is gone by now is left out. */
 async function fetchAll(client: KubeClient, kind: Kind, places: Place[]): Promise<Raw[]> {
   const found: (Raw | undefined)[] = [];
@@ -77,7 +63,7 @@ async function fetchAll(client: KubeClient, kind: Kind, places: Place[]): Promis
       try {
         found[i] = await client.request<Raw>('GET', objectPath(kind, { namespace, name }));
       } catch (error) {
-        if (!isMissing(error)) throw error instanceof KubeError ? portError(kind, { namespace, name }, error) : error;
+        if (!isMissing(error)) throw portError(kind, { namespace, name }, error);
       }
     }
   };
@@ -94,10 +80,6 @@ const newer = (a: Raw, b: Raw) => compare(placeOf(a), placeOf(b));
 function compare(a: Place, b: Place): number {
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i]! > b[i]! ? -1 : 1;
   return 0;
-}
-
-function writeToken(place: Place, version: string): string {
-  return Buffer.from(JSON.stringify([...place, version])).toString('base64url');
 }
 
 function readToken(text: string): { place: Place; version: string } {

@@ -4,7 +4,7 @@ import type { WatchOptions } from '../../../ports/objects.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { KubeError } from '../../client/error.ts';
 import type { Raw } from '../convert.ts';
-import { rawPage } from '../list.ts';
+import { rawPage } from '../page.ts';
 import { listPath, selector } from '../resources.ts';
 
 export type Line =
@@ -46,7 +46,7 @@ export async function* pagesThenFollow(client: KubeClient, kind: Kind, options: 
   let version: string | undefined;
   let token: string | undefined;
   do {
-    const page = await rawPage(client, kind, options, PAGE, token);
+    const page = await rawPage(client, kind, options, { limit: PAGE, token, signal: options.signal });
     version ??= page.metadata.resourceVersion;
     token = page.metadata.continue || undefined;
     for (const object of page.items) yield { type: 'ADDED', object };

@@ -1,8 +1,8 @@
 // What a watch has told so far, so that one that has to begin anew tells only what changed meanwhile, what went included.
-import type { Kind, Obj } from '../../../objects/kinds.ts';
+import type { Kind } from '../../../objects/kinds.ts';
 import type { WatchEvent } from '../../../ports/objects.ts';
 import type { Raw } from '../convert.ts';
-import type { Admit } from '../list.ts';
+import type { Admit } from '../page.ts';
 
 interface Told {
   uid: string;
@@ -30,8 +30,8 @@ export function createKnown<K extends Kind>(kind: K, admit: Admit): Known<K> {
     told.delete(key);
     if (!known?.object) return [];
     // It may have been broken by hand before it was deleted: then it goes as it was told last.
-    const object = (last && admit(kind, last)) ?? (admit(kind, known.object) as Obj<K>);
-    return [{ type: 'DELETED', object }];
+    const object = (last && admit(kind, last)) ?? admit(kind, known.object);
+    return object ? [{ type: 'DELETED', object }] : [];
   };
 
   return {

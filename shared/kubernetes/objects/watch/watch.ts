@@ -5,7 +5,7 @@ import { Expired, type WatchEvent, type WatchOptions } from '../../../ports/obje
 import type { KubeClient } from '../../client/client.ts';
 import { KubeError } from '../../client/error.ts';
 import { portError } from '../errors.ts';
-import { type Admit, rawPage } from '../list.ts';
+import { type Admit, rawPage } from '../page.ts';
 import { checkKind } from '../resources.ts';
 import { type Line, follow, pagesThenFollow } from './connection.ts';
 import { type Known, createKnown } from './known.ts';
@@ -121,8 +121,8 @@ function eventsOf<K extends Kind>(kind: K, line: Line, place: Place<K>, admit: A
 }
 
 /** A version of the future would wait in silence for as long as it takes. Throws Expired. */
-async function checkVersion(client: KubeClient, kind: Kind, { namespace }: WatchOptions, since: string): Promise<string> {
-  const { metadata } = await rawPage(client, kind, namespace === undefined ? {} : { namespace }, 1);
+async function checkVersion(client: KubeClient, kind: Kind, { namespace, signal }: WatchOptions, since: string): Promise<string> {
+  const { metadata } = await rawPage(client, kind, namespace === undefined ? {} : { namespace }, { limit: 1, signal });
   if (/^\d{1,20}$/.test(since) && BigInt(since) > 0n && BigInt(since) <= BigInt(metadata.resourceVersion)) return since;
   throw new Expired(`"${since}" is no version of this cluster: list again, and watch from there`);
 }
