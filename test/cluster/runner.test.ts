@@ -4,6 +4,9 @@ import { openLocalRunner } from '../contracts/runner/local.ts';
 import { openTektonRunner } from '../contracts/runner/tekton.ts';
 
 // The sandbox tells of signals as exit codes.
-const sandbox = { can: { ownPaths: true, signals: false }, open: () => openLocalRunner({ isolation: 'bubblewrap' }) };
+const sandbox = {
+  can: { ownPaths: true, signals: false },
+  open: (namespace: string) => openLocalRunner({ isolation: 'bubblewrap', namespace, env: { PATH: process.env['PATH'], LANG: 'C' } }),
+};
 
 runnerContract('Tekton', { ownPaths: true, signals: true }, () => openTektonRunner(), sandbox);

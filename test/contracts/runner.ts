@@ -43,19 +43,19 @@ export interface Abilities {
 /** Milliseconds until a TaskRun must have ended. */
 const PATIENCE = 120_000;
 
-/** `beside`: another runner, which is given the same cases, and has to come to the same. */
+/** `beside`: another runner, which is given the same cases in a namespace of the same name, and has to come to the same. */
 export function runnerContract(
   name: string,
   can: Abilities,
   open: () => Promise<RunnerUnderTest>,
-  beside?: { can: Abilities; open: () => Promise<RunnerUnderTest> },
+  beside?: { can: Abilities; open: (namespace: string) => Promise<RunnerUnderTest> },
 ): void {
   describe(`Runner contract: ${name}`, { timeout: PATIENCE }, () => {
     let under: RunnerUnderTest;
     let other: RunnerUnderTest | undefined;
     beforeAll(async () => {
       under = await open();
-      other = await beside?.open();
+      other = await beside?.open(under.namespace);
     }, PATIENCE);
     afterAll(async () => {
       await under.close();

@@ -7,7 +7,7 @@ import { parseDuration } from '../task/duration.ts';
 import { type EngineOptions, type EngineRun, RUNNER_STEP } from './engine.ts';
 import type { EnvOptions } from './env.ts';
 import { makeFolders, makeVolumes } from './folders.ts';
-import type { Layout } from './layout.ts';
+import { type Layout, NO_CONTAINER } from './layout.ts';
 import type { Mask } from './lines.ts';
 import { InvalidValue, checkIndexes } from '../task/params.ts';
 import type { Running } from './process.ts';
@@ -195,7 +195,10 @@ function state(
   finishedAt: string,
   { exitCode, reason, termination }: { exitCode: number; reason: string; termination?: string },
 ): StepState {
-  return { name, container: `step-${name}`, terminated: { exitCode, reason, startedAt, finishedAt }, terminationReason: termination ?? reason };
+  const terminated = { exitCode, reason, startedAt, finishedAt };
+  // Tekton's entrypoint, which gives the reason, did not run there.
+  if (reason === 'StartError') return { name, container: `step-${name}`, terminated };
+  return { name, container: `step-${name}`, terminated, terminationReason: termination ?? reason };
 }
 
 type Invalid = { invalid: NonNullable<AttemptEnd['invalid']> };
@@ -272,7 +275,8 @@ function judge(end: StepEnd | undefined, goOn: boolean): Verdict {
   if (!end) return { exitCode: 1, reason: 'Error', termination: 'Skipped', halts: true, fails: false };
   if (end.kind === 'skipped') return { exitCode: 0, reason: 'Completed', termination: 'Skipped', halts: false, fails: false, exitFile: '0' };
   if (end.kind === 'timed-out') return { exitCode: 1, reason: 'Error', termination: 'TimeoutExceeded', halts: true, fails: true };
-  if (end.kind !== 'exited') return { exitCode: 1, reason: 'Error', halts: true, fails: true };
+  if (end.kind === 'interrupted') return { exitCode: 1, reason: 'Error', halts: true, fails: true };
+  if (end.kind === 'failed-to-start') return { exitCode: end.code, reason: end.code === NO_CONTAINER ? 'StartError' : 'Error', halts: true, fails: true };
   if (end.code === 0) return { exitCode: 0, reason: 'Completed', halts: false, fails: false, exitFile: '0' };
   if (goOn) return { exitCode: end.code, reason: 'Completed', termination: 'Continued', halts: false, fails: false, exitFile: String(end.code) };
   return { exitCode: end.code < 0 ? 255 : end.code, reason: 'Error', halts: true, fails: true };

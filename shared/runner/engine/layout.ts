@@ -9,6 +9,9 @@ import { InvalidValue } from '../task/params.ts';
 import { type Container, type Step, type Task, type WorkspaceBinding, type WorkspaceUsage, stepName } from '../task/spec.ts';
 import { type Places, TEKTON_PLACES, declared } from '../task/variables.ts';
 
+/** Exit code of a container that could not be made. */
+export const NO_CONTAINER = 128;
+
 export interface Layout {
   folders: Folders;
   volumes: Volumes;
@@ -87,7 +90,8 @@ export function onHost(layout: Layout, user: User, path: string): string | undef
 export async function workingDirectory(layout: Layout, user: User, ownPaths: boolean, usesImages: boolean): Promise<string | undefined> {
   if (!user.workingDir && usesImages) return undefined;
   const wanted = user.workingDir || '/workspace';
-  if (!wanted.startsWith('/')) throw new CannotStart(`workingDir ${JSON.stringify(wanted)} is relative; begin it with $(workspaces.<name>.path) or "/"`);
+  if (!wanted.startsWith('/'))
+    throw new CannotStart(`workingDir ${JSON.stringify(wanted)} is relative; begin it with $(workspaces.<name>.path) or "/"`, NO_CONTAINER);
   if (ownPaths) return normalize(wanted);
   const host = onHost(layout, user, wanted);
   if (!host) return wanted;

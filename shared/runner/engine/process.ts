@@ -47,6 +47,12 @@ export interface Running {
 /** Why a command could not be started at all. */
 export class CannotStart extends Error {
   override name = 'CannotStart';
+  /** As a container that cannot be started shows it. */
+  readonly exitCode: number;
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }
 
 /** Throws CannotStart. `record` must have written down the process when it returns. */

@@ -90,18 +90,19 @@ export function taskResults(task: Task, written: readonly Written[], ofSteps: Re
   return [...all.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-/** Those that are of their declared type, and what is wrong with the others. */
+/** Those that are of their declared type, and what is wrong: with the others, or with an object that lacks a key, which is shown all the same. */
 export function checkResults(specs: readonly ResultSpec[], results: readonly TaskRunResult[]): { kept: TaskRunResult[]; problem?: string } {
   const wrong = new Map<TaskRunResult, string>();
+  const lacking: string[] = [];
   for (const result of results) {
     const spec = specs.find((each) => each.name === result.name);
     if (!spec) continue;
     const type = typeOf(result.value);
     const missing = Object.keys(spec.properties ?? {}).filter((key) => !Object.hasOwn(result.value as object, key));
     if (type !== resultType(spec)) wrong.set(result, `result "${result.name}" is declared as ${resultType(spec)}, but what was written is ${type}`);
-    else if (missing.length) wrong.set(result, `result "${result.name}" lacks the keys ${missing.join(', ')}`);
+    else if (missing.length) lacking.push(`result "${result.name}" lacks the keys ${missing.join(', ')}`);
   }
-  const [problem] = wrong.values();
+  const [problem] = [...wrong.values(), ...lacking];
   return { kept: results.filter((result) => !wrong.has(result)), ...(problem !== undefined && { problem }) };
 }
 

@@ -10,7 +10,7 @@ import type { EnvOptions } from './env.ts';
 import { type Mask, createMask } from './lines.ts';
 import { InvalidValue, checkParams, paramReplacements } from '../task/params.ts';
 import { checkResults } from './results.ts';
-import type { Task } from '../task/spec.ts';
+import { type Task, stepName } from '../task/spec.ts';
 import { Unresolved, resolveStepActions } from '../task/step-actions.ts';
 import type { Replacements } from '../task/substitute.ts';
 import { TEKTON_PLACES, contextReplacements, placeReplacements, stepReplacements } from '../task/variables.ts';
@@ -30,7 +30,9 @@ export async function runTaskRun(run: EngineRun, options: EngineOptions): Promis
     const status = await attemptOnce(run, options, mask, retriesStatus);
     const condition = status.conditions![0]!;
     const canRetry = condition.status === 'False' && condition.reason !== 'TaskRunCancelled' && retriesStatus.length < (run.spec.retries ?? 0);
-    if (!canRetry || status.steps?.length === 0) return status;
+    // What is wrong with the run itself is wrong the next time too.
+    const began = status.steps?.some((step) => step.container !== undefined);
+    if (!canRetry || !began) return status;
     const { retriesStatus: _earlier, ...failed } = status;
     retriesStatus.push(failed);
     await options.onLine({
@@ -56,7 +58,7 @@ async function attemptOnce(run: EngineRun, options: EngineOptions, mask: Mask, r
     options.onStatus(withCondition({ ...shown, steps }, 'Unknown', 'Running', 'Not all Steps in the Task have finished executing', options.now()));
   try {
     const prepared = await prepare(run, options, retriesStatus.length);
-    if ('invalid' in prepared) return failed(shown, prepared.invalid.reason, prepared.invalid.message, options.now());
+    if ('invalid' in prepared) return failed({ ...shown, ...neverBegun(run.task, prepared.invalid) }, prepared.invalid.reason, prepared.invalid.message, options.now());
     shown = { ...shown, taskSpec: prepared.shown };
     tell([]);
     const setup = { ...prepared, mask, deadline: deadline.signal, envOptions: envOptions(run, options, mask) };
@@ -65,6 +67,11 @@ async function attemptOnce(run: EngineRun, options: EngineOptions, mask: Mask, r
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Its steps by name alone, as Tekton shows those of a run that it found to be wrong. */
+function neverBegun(task: Task, { reason }: NonNullable<AttemptEnd['invalid']>): Pick<TaskRunStatus, 'steps'> {
+  return reason === 'TaskRunValidationFailed' ? { steps: task.steps.map((step, index) => ({ name: stepName(step, index) })) } : {};
 }
 
 function envOptions(run: EngineRun, options: EngineOptions, mask: Mask): EnvOptions {
@@ -147,7 +154,7 @@ function conclude(
   const at = options.now();
   const status: TaskRunStatus = {
     ...shown,
-    steps: end.steps,
+    ...(end.invalid && !end.steps.length ? neverBegun(task, end.invalid) : { steps: end.steps }),
     ...(end.results.length && { results: end.results }),
     ...(end.sidecars && { sidecars: end.sidecars }),
   };

@@ -34,7 +34,8 @@ function part(value: ParamValue, index: string | undefined, key: string | undefi
   if (index !== undefined) {
     if (!Array.isArray(value)) return '';
     const element = value[Number(index)];
-    if (element === undefined) throw new CannotStart(`${whole} cannot be replaced: the array has ${value.length} elements`);
+    // Tekton's entrypoint panics over it, and that is exit code 2.
+    if (element === undefined) throw new CannotStart(`${whole} cannot be replaced: the array has ${value.length} elements`, 2);
     return element;
   }
   if (key !== undefined) return typeof value === 'object' && !Array.isArray(value) ? (value[key] ?? '') : '';

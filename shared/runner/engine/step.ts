@@ -18,7 +18,7 @@ import { contextReplacements, placeReplacements, stepReplacements } from '../tas
 import type { Replacements } from '../task/substitute.ts';
 
 /** How a step's own process ended. */
-export type StepEnd = { kind: 'exited'; code: number } | { kind: 'failed-to-start' } | { kind: 'skipped' } | { kind: 'timed-out' } | { kind: 'interrupted' };
+export type StepEnd = { kind: 'exited'; code: number } | { kind: 'failed-to-start'; code: number } | { kind: 'skipped' } | { kind: 'timed-out' } | { kind: 'interrupted' };
 
 /** The passes of substitution for a step or sidecar at this index. */
 export function passesFor(
@@ -63,7 +63,7 @@ export async function runStep(attempt: Attempt, index: number, begun: () => void
   } catch (error) {
     if (!(error instanceof CannotStart || error instanceof NotAFile)) throw error;
     attempt.say(name, error.message);
-    return { kind: 'failed-to-start' };
+    return { kind: 'failed-to-start', code: error instanceof CannotStart ? error.exitCode : 1 };
   } finally {
     limit.clear();
   }
@@ -208,7 +208,7 @@ async function runBuiltin(attempt: Attempt, step: Step, name: string, argv: stri
   const builtin = Object.hasOwn(builtins, which) ? builtins[which] : undefined;
   if (!builtin) {
     attempt.say(name, `there is no step of tidemill's own named ${JSON.stringify(which)}`);
-    return { kind: 'failed-to-start' };
+    return { kind: 'failed-to-start', code: 1 };
   }
   const workspaces = Object.fromEntries(workspaceMounts(attempt.layout, step).map((mount) => [mount.name, mount.source]));
   const workingDir = (await workingDirectory(attempt.layout, step, false, false))!;

@@ -21,7 +21,7 @@ export interface RunnerCase {
   steps?: [number, string][];
   /** Lines that a step prints, in this order; others may stand between them. */
   lines?: Record<string, string[]>;
-  /** What the steps print differs between two places: only `lines` counts. */
+  /** The runner itself says a word in the steps' logs, each in its own way: only `lines` counts. */
   ownLines?: boolean;
   /** How many attempts failed before the last. */
   retries?: number;

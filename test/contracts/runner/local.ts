@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { runSecretName } from '../../../shared/decisions/names.ts';
 import type { RunnerUnderTest } from '../runner.ts';
 import type { TidemillEvent } from '../../../shared/events/event.ts';
 import { createFileSecrets } from '../../../shared/host/file-secrets.ts';
@@ -16,13 +17,15 @@ export interface LocalRunnerUnderTest extends RunnerUnderTest {
   directory: string;
 }
 
+/** `namespace`: that of its TaskRuns. */
 type Options = Partial<Pick<LocalRunnerOptions, 'builtins' | 'slots' | 'grace_ms' | 'logLimit' | 'emit' | 'env' | 'log'>> & {
   isolation: string;
   folder?: string;
+  namespace?: string;
 };
 
 /** `folder`: one that an earlier runner left; it is kept on close. */
-export async function openLocalRunner({ isolation, folder, env = process.env, ...options }: Options): Promise<LocalRunnerUnderTest> {
+export async function openLocalRunner({ isolation, folder, namespace = 'default', env = process.env, ...options }: Options): Promise<LocalRunnerUnderTest> {
   const root = folder ?? (await mkdtemp(join(tmpdir(), 'tidemill-runner-')));
   const store = openStore(join(root, 'objects.db'));
   const secrets = createFileSecrets(join(root, 'secrets'));
@@ -48,13 +51,13 @@ export async function openLocalRunner({ isolation, folder, env = process.env, ..
     runner,
     secrets,
     directory,
-    namespace: 'default',
+    namespace,
     image: 'busybox',
     poll_ms: 20,
     short: '2s',
     events: () => events,
     async provide(needs) {
-      for (const [name, data] of Object.entries(needs.secrets ?? {})) await secrets.set(`run.default.${name}`, JSON.stringify(data));
+      for (const [name, data] of Object.entries(needs.secrets ?? {})) await secrets.set(runSecretName(namespace, name), JSON.stringify(data), namespace);
       for (const [name, data] of Object.entries(needs.configMaps ?? {}))
         configMaps.set(name, Object.fromEntries(Object.entries(data).map(([key, value]) => [key, Buffer.from(value)])));
       for (const [name, action] of Object.entries(needs.stepActions ?? {})) stepActions.set(name, { image: 'busybox', ...action });

@@ -34,6 +34,7 @@ export const resultCases: RunnerCase[] = [
     task: { results: [{ name: 'map', type: 'object', properties: { x: {}, y: {} } }], steps: [script(`printf '{"x":"1"}' > $(results.map.path)`)] },
     reason: 'TaskRunValidationFailed',
     message: 'map',
+    results: { map: { x: '1' } },
   },
   {
     name: 'result-json-as-string',
@@ -54,7 +55,7 @@ export const resultCases: RunnerCase[] = [
     steps: [[3, 'Error']],
   },
   {
-    name: 'result-too-long',
+    name: 'result-too-long', ownLines: true,
     task: {
       results: [{ name: 'a' }],
       steps: [script('head -c 5000 /dev/zero | tr "\\0" x > $(results.a.path)', { name: 'long' }), script('echo after', { name: 'after' })],
@@ -91,7 +92,7 @@ export const resultCases: RunnerCase[] = [
     lines: { use: ['<hello>', '<x>', '<y z>', '<y z>', '<v>'], env: ['in env: hello'] },
   },
   {
-    name: 'step-results-odd',
+    name: 'step-results-odd', ownLines: true,
     task: {
       steps: [
         script('printf \'["x"]\' > $(step.results.list.path); printf \'{"k":"v"}\' > $(step.results.map.path); printf "42\\n" > $(step.results.text.path)', {

@@ -7,6 +7,7 @@ import { KubeError } from '../../../shared/kubernetes/client/error.ts';
 import type { TidemillEvent } from '../../../shared/events/event.ts';
 import { taskRunEnd } from '../../../shared/tekton/taskrun/end.ts';
 import { type RawTaskRun, taskRunOf, taskRunPath } from '../../../shared/tekton/taskrun/object.ts';
+import { secretReader } from '../../../shared/tekton/logs/secrets.ts';
 import { type TektonRunnerOptions, createTektonRunner } from '../../../shared/tekton/runner.ts';
 import { fromEnv } from '../../cluster/env.ts';
 import type { RunnerUnderTest } from '../runner.ts';
@@ -26,7 +27,7 @@ export async function openTektonRunner(options: Partial<TektonRunnerOptions> = {
   const controller = new AbortController();
   const events: TidemillEvent[] = [];
   const telling = tell(client, namespace, events, controller.signal);
-  const runner = createTektonRunner({ client, ...options });
+  const runner = createTektonRunner({ client, readSecret: secretReader(client), ...options });
   const apply = (path: string, body: object) => ignoreExisting(client.request('POST', path, { body }));
   return {
     runner,
