@@ -6,6 +6,7 @@ export function jetstreamObjects({ namespace, settings, size }: Resolved): Recor
   const data = {
     TIDEMILL_BROKER: 'jetstream',
     TIDEMILL_NATS_URL: settings.TIDEMILL_NATS_URL,
+    ...(settings.TIDEMILL_NATS_PREFIX && { TIDEMILL_NATS_PREFIX: settings.TIDEMILL_NATS_PREFIX }),
     // Copies of each stream: with three one server may be away.
     TIDEMILL_NATS_REPLICAS: size === 'production' ? '3' : '1',
   };

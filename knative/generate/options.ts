@@ -11,6 +11,8 @@ export const SIZES: readonly Size[] = ['small', 'production'];
 export interface Settings {
   /** Of NATS, as nats://HOST:PORT; a password stands in the Secret tidemill-secrets. Overlay jetstream only. */
   TIDEMILL_NATS_URL?: string;
+  /** First word of its subjects and streams. Absent: tidemill. */
+  TIDEMILL_NATS_PREFIX?: string;
   /** Of an S3 server. Absent: AWS. */
   TIDEMILL_S3_ENDPOINT?: string;
   TIDEMILL_S3_BUCKET?: string;

@@ -5,7 +5,7 @@ import { CONFIG, type Resolved } from './options.ts';
 
 /** What all overlays need. */
 export function configMap({ namespace, image, settings }: Resolved): KubeObject {
-  const { TIDEMILL_NATS_URL: _events, ...all } = settings;
+  const { TIDEMILL_NATS_URL: _url, TIDEMILL_NATS_PREFIX: _prefix, ...all } = settings;
   return {
     apiVersion: 'v1',
     kind: 'ConfigMap',

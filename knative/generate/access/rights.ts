@@ -2,8 +2,8 @@
 // rights.test.ts holds this table against what the handlers do.
 import type { Kind } from '../../../shared/objects/kinds.ts';
 
-/** `status`: write the status; the others are the API server's own verbs. */
-export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'status';
+/** `status` replaces the status, `patch-status` changes part of it; the others are the API server's own verbs. */
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'status' | 'patch-status';
 
 /** tidemill's kinds and TaskRun; then those that are the cluster's own. */
 export type Thing = Kind | 'Secret' | 'Pod' | 'PodLog' | 'TokenReview' | 'Lease' | 'Event';
@@ -33,6 +33,8 @@ const RUNS: Table = { TaskRun: ['get', 'create', 'patch'] };
 const READS_SECRETS: Table = { Secret: ['get'] };
 
 const READS: readonly Verb[] = ['get', 'list', 'watch'];
+/** Of what people write, and may write wrong: then it is said on it. */
+const WATCHES: readonly Verb[] = [...READS, 'status', 'patch-status'];
 const EVERY: readonly Verb[] = [...READS, 'create', 'patch', 'delete', 'status'];
 
 export const rights: Record<string, Rights> = {
@@ -81,15 +83,15 @@ export const rights: Record<string, Rights> = {
   // what belonged to a project that is gone.
   watcher: {
     cluster: {
-      Project: [...READS, 'patch', 'status'],
-      Pipeline: [...READS, 'status'],
+      Project: [...WATCHES, 'patch'],
+      Pipeline: WATCHES,
       Push: [...READS, 'status'],
       Execution: [...READS, 'delete', 'status'],
       Lane: [...READS, 'delete', 'status'],
-      Artifact: [...READS, 'patch', 'delete', 'status'],
-      Release: [...READS, 'patch', 'delete', 'status'],
-      Hook: [...READS, 'patch', 'delete', 'status'],
-      Credential: [...READS, 'status'],
+      Artifact: [...WATCHES, 'patch', 'delete'],
+      Release: [...WATCHES, 'patch', 'delete'],
+      Hook: [...WATCHES, 'patch', 'delete'],
+      Credential: WATCHES,
       TaskRun: READS,
       Event: ['create'],
     },

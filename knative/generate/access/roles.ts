@@ -24,6 +24,8 @@ export function resourceOf(thing: Thing): { group: string; resource: string } {
   return CORE[thing] ?? { group: 'tidemill.dev', resource: pluralOf(thing as OwnKind) };
 }
 
+const STATUS: Partial<Record<Verb, string>> = { status: 'update', 'patch-status': 'patch' };
+
 /** Kinds of one group with the same verbs share a rule. */
 function rules(table: Table): PolicyRule[] {
   const found = new Map<string, PolicyRule>();
@@ -39,9 +41,10 @@ function rules(table: Table): PolicyRule[] {
     add(
       group,
       resource,
-      verbs.filter((verb) => verb !== 'status'),
+      verbs.filter((verb) => !(verb in STATUS)),
     );
-    if (verbs.includes('status')) add(group, `${resource}/status`, ['update']);
+    const status = verbs.flatMap((verb) => STATUS[verb] ?? []);
+    if (status.length > 0) add(group, `${resource}/status`, status);
   }
   return [...found.values()];
 }

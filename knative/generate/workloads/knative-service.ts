@@ -4,8 +4,8 @@ import type { Resolved } from '../options.ts';
 import { container, volumes } from './pod.ts';
 import type { Workload } from './workloads.ts';
 
-/** An answer may take so long: publishing waits until those who listen have answered. */
-const TIMEOUT_S = 300;
+/** An answer may take so long, the most that Knative Serving allows unless it is told otherwise: publishing waits until those who listen have answered. */
+const TIMEOUT_S = 600;
 
 /** Without a period Knative asks many times a second at the start, by itself: every second of a probe's period would be one of sleep. */
 const PROBES = {

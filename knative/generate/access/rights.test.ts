@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { expect, test } from 'vitest';
+import { edges, functions } from '../../../functions/graph.ts';
+import { kinds } from '../../../shared/objects/kinds.ts';
+import { projectFiles } from '../../../test/house/files.ts';
+import { resolveSpecifier, specifiers } from '../../../test/house/imports.ts';
+import { DONE_BY } from '../workloads/workloads.ts';
+import { type Rights, rights, type Thing, type Verb } from './rights.ts';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const read = (file: string) => readFileSync(resolve(ROOT, file), 'utf8');
+
+/** What a module needs of other modules when it runs: types are taken out first. */
+function imports(file: string): string[] {
+  const code = read(file).replaceAll(/^import type [^;]*;$/gm, '');
+  return specifiers(file, code).flatMap((specifier) => (specifier.startsWith('.') && specifier.endsWith('.ts') ? [resolveSpecifier(file, specifier)] : []));
+}
+
+/** A function's modules, those that handlers share, and nothing of the adapters. */
+function closure(starts: readonly string[]): string[] {
+  const found = new Set<string>();
+  const visit = (file: string) => {
+    if (found.has(file) || !/^(functions|shared\/(host|site))\//.test(file)) return;
+    found.add(file);
+    imports(file).forEach(visit);
+  };
+  starts.forEach(visit);
+  return [...found];
+}
+
+const KIND = String.raw`(?:<[^>()]*>)?\(\s*(?:[\w.]+,\s*)?'(\w+)'`;
+const CALLS: [Verb[], RegExp][] = [
+  [['get'], new RegExp(String.raw`objects\.get${KIND}`, 'g')],
+  [['list'], new RegExp(String.raw`(?:objects\.list|\beachObject)${KIND}`, 'g')],
+  [['watch'], new RegExp(String.raw`objects\.watch${KIND}`, 'g')],
+  [['delete'], new RegExp(String.raw`objects\.delete${KIND}`, 'g')],
+  [['get', 'status'], new RegExp(String.raw`\bmodifyStatus${KIND}`, 'g')],
+  // A new object: one that is there already is read, to see whether it has its status.
+  [['create', 'get'], /\bkind: '(\w+)',\s*metadata/g],
+];
+
+/** What the code says that it does with objects: `Kind verb`. */
+function uses(files: readonly string[]): string[] {
+  const found = files.flatMap((file) => {
+    const code = read(file);
+    return CALLS.flatMap(([verbs, pattern]) => [...code.matchAll(pattern)].flatMap((match) => verbs.map((verb) => `${match[1]} ${verb}`)));
+  });
+  return [...new Set(found)].filter((use) => use.split(' ')[0]! in kinds).toSorted();
+}
+
+function granted({ cluster = {}, project = {} }: Rights): string[] {
+  return [cluster, project].flatMap((table) => Object.entries(table).flatMap(([thing, verbs]) => verbs.map((verb) => `${thing} ${verb}`)));
+}
+
+const ofFolder = (name: string) => projectFiles().filter((file) => file.startsWith(`functions/${name}/`) && file.endsWith('.ts') && !file.endsWith('.test.ts'));
+
+test.each(Object.keys(functions))('%s may do what its code does', (name) => {
+  const missing = uses(closure([`functions/${name}/handler.ts`])).filter((use) => !granted(rights[name]!).includes(use));
+  expect(missing).toEqual([]);
+});
+
+test.each(Object.keys(edges).filter((name) => !(name in DONE_BY)))('%s may do what its code does', (name) => {
+  const by = Object.keys(DONE_BY).filter((done) => DONE_BY[done] === name);
+  const missing = uses([name, ...by].flatMap(ofFolder)).filter((use) => !granted(rights[name]!).includes(use));
+  expect(missing).toEqual([]);
+});
+
+/** What a function may do beyond the literal calls of its code, and why. */
+const BEYOND: Partial<Record<Thing, string>> = {
+  Credential: 'git takes the credential of the repository',
+  Secret: 'the value of a credential, or of a hook, stands there',
+  TaskRun: 'the runner starts, looks at and ends TaskRuns',
+};
+
+test.each(Object.keys(functions))('%s may do no more than its code and its ports do', (name) => {
+  const files = closure([`functions/${name}/handler.ts`]);
+  const code = files.map(read).join('\n');
+  const mayBe = new Set(uses(files));
+  // The object that the event is about has its status written by the host: which one stands in no call, but it has been read.
+  const more = granted(rights[name]!).filter((right) => {
+    const [thing, verb] = right.split(' ') as [Thing, Verb];
+    if (thing in BEYOND) return false;
+    if (verb === 'status') return !mayBe.has(`${thing} get`) || !/\bstatus\b/.test(code);
+    // A kind whose name stands in no literal call is asked for by a helper that takes it as an argument.
+    return !mayBe.has(right) && !new RegExp(`'${thing}'`).test(code);
+  });
+  expect(more).toEqual([]);
+});
+
+test.each(Object.entries(functions))('%s reads secrets only if the graph gives it secrets or git', (name, { needs }) => {
+  const ports: readonly string[] = needs;
+  expect(granted(rights[name]!).some((right) => right.startsWith('Secret'))).toBe(ports.includes('secrets') || ports.includes('git'));
+  expect(granted(rights[name]!).some((right) => right.startsWith('TaskRun'))).toBe(ports.includes('runner'));
+});
+
+test('every process has its row, and no row is of a process that is none', () => {
+  const processes = [...Object.keys(functions), ...Object.keys(edges)].filter((name) => !(name in DONE_BY));
+  expect(Object.keys(rights).toSorted()).toEqual(processes.toSorted());
+});
+
+test('nobody writes secrets but the API and, to take away what a hook left, the watcher; nobody reads them in every namespace', () => {
+  for (const [name, { cluster, project, system }] of Object.entries(rights)) {
+    expect(cluster?.Secret, name).toBeUndefined();
+    expect(system?.Secret, name).toBeUndefined();
+    if (name !== 'api' && name !== 'watcher') expect(project?.Secret ?? ['get'], name).toEqual(['get']);
+  }
+});

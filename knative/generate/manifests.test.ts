@@ -1,0 +1,133 @@
+import { describe, expect, test } from 'vitest';
+import * as graph from '../../functions/graph.ts';
+import { manifests, projectNamespace } from './manifests.ts';
+import type { KubeObject } from './object.ts';
+import { type ManifestOptions, OVERLAYS, SIZES } from './options.ts';
+import { DONE_BY } from './workloads/workloads.ts';
+
+interface Container {
+  command: string[];
+  image: string;
+  env?: { name: string; value?: string }[];
+  envFrom: object[];
+  resources: { requests: Record<string, string>; limits: Record<string, string> };
+  securityContext: Record<string, unknown>;
+  readinessProbe?: object;
+  livenessProbe?: object;
+  volumeMounts: { name: string; mountPath: string }[];
+}
+interface Pod {
+  serviceAccountName: string;
+  enableServiceLinks: boolean;
+  containers: [Container];
+  volumes: { name: string; emptyDir: { sizeLimit: string } }[];
+}
+
+const all: ManifestOptions[] = OVERLAYS.flatMap((overlay) => SIZES.map((size) => ({ overlay, size })));
+const of = (objects: readonly KubeObject[], kind: string, group = '') =>
+  objects.filter((object) => object.kind === kind && object.apiVersion.startsWith(group === '' ? '' : `${group}/`));
+const names = (objects: readonly KubeObject[]) => objects.map(({ metadata }) => metadata.name).toSorted();
+const workloads = (objects: readonly KubeObject[]) => [...of(objects, 'Deployment', 'apps'), ...of(objects, 'Service', 'serving.knative.dev')];
+const podOf = (object: KubeObject) => (object['spec'] as { template: { spec: Pod } }).template.spec;
+const processes = [...Object.keys(graph.functions), ...Object.keys(graph.edges).filter((name) => !(name in DONE_BY))];
+
+describe.each(all)('$overlay, $size', (options) => {
+  const objects = manifests(options);
+
+  test('every function and edge of the graph runs, each by its own bundle and account', () => {
+    const wanted = processes.filter((name) => options.overlay === 'knative' || name !== 'dead-letters');
+    expect(names(workloads(objects))).toEqual(wanted.toSorted());
+    for (const object of workloads(objects)) {
+      const { name } = object.metadata;
+      expect(podOf(object).containers[0].command).toEqual(['/usr/bin/node', `/app/${name}.mjs`]);
+      expect(podOf(object).serviceAccountName).toBe(name);
+    }
+  });
+
+  test('every pod asks for nothing that restricted Pod Security forbids, and has bounds on all that it uses', () => {
+    for (const object of workloads(objects)) {
+      const pod = podOf(object);
+      const [container] = pod.containers;
+      expect(container.securityContext).toMatchObject({
+        allowPrivilegeEscalation: false,
+        capabilities: { drop: ['ALL'] },
+        readOnlyRootFilesystem: true,
+        runAsNonRoot: true,
+        runAsUser: 65_532,
+        seccompProfile: { type: 'RuntimeDefault' },
+      });
+      for (const bound of [container.resources.requests, container.resources.limits]) expect(Object.keys(bound).toSorted()).toEqual(['cpu', 'memory']);
+      expect(pod.volumes).toEqual([{ name: 'tmp', emptyDir: { sizeLimit: expect.stringMatching(/^\d+[MG]i$/) } }]);
+      expect(container.readinessProbe).toMatchObject({ httpGet: { path: '/readyz' } });
+      expect(container.livenessProbe).toMatchObject({ httpGet: { path: '/healthz' } });
+      expect(pod.enableServiceLinks).toBe(false);
+    }
+  });
+
+  test('no object has the name of another of its kind, and all stand in the namespace that was asked for', () => {
+    const ids = objects.map(({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`);
+    expect(new Set(ids).size).toBe(ids.length);
+    const elsewhere = manifests({ ...options, namespace: 'mill', image: 'registry.example/mill@sha256:0' });
+    expect(JSON.stringify(elsewhere)).not.toMatch(/tidemill-system|tidemill\.dev\/tidemill:/);
+    for (const { kind, metadata } of elsewhere) expect(metadata.namespace, kind).toBe(/^(Cluster|Namespace$)/.test(kind) ? undefined : 'mill');
+  });
+
+  test('what is set arrives, and other settings make other pods', () => {
+    const settings = { TIDEMILL_S3_ENDPOINT: 'http://store:9000', TIDEMILL_NATS_URL: 'nats://elsewhere:4222', TIDEMILL_S3_BUCKET: '' };
+    const changed = manifests({ ...options, settings });
+    const told: Record<string, string> = Object.assign({}, ...of(changed, 'ConfigMap').map((map) => map['data']));
+    expect(told).toMatchObject({ TIDEMILL_BROKER: options.overlay, TIDEMILL_S3_ENDPOINT: 'http://store:9000', TIDEMILL_S3_BUCKET: 'tidemill' });
+    expect(told['TIDEMILL_NATS_URL']).toBe(options.overlay === 'jetstream' ? 'nats://elsewhere:4222' : undefined);
+    expect(workloads(changed)).not.toEqual(workloads(objects));
+  });
+
+  test('no variable holds a secret: each is taken from a Secret where it is needed', () => {
+    const holders = (variable: string) => names(workloads(objects).filter((object) => podOf(object).containers[0].env?.some(({ name }) => name === variable)));
+    expect(holders('TIDEMILL_WEBHOOK_SECRET')).toEqual(['github-webhook']);
+    expect(holders('TIDEMILL_TOKEN')).toEqual(['api']);
+    for (const object of workloads(objects)) expect(podOf(object).containers[0].env?.filter(({ value }) => value !== undefined) ?? []).toEqual([]);
+  });
+});
+
+test('on knative every function sleeps, is hidden from the world, and is woken by the types that the graph says', () => {
+  const objects = manifests({ overlay: 'knative' });
+  for (const [name, { consumes }] of Object.entries<graph.FunctionEntry>(graph.functions)) {
+    const service = of(objects, 'Service', 'serving.knative.dev').find(({ metadata }) => metadata.name === name)!;
+    expect(service.metadata.labels).toMatchObject({ 'networking.knative.dev/visibility': 'cluster-local' });
+    expect(service['spec']).toMatchObject({ template: { metadata: { annotations: { 'autoscaling.knative.dev/min-scale': '0' } } } });
+    const trigger = of(objects, 'Trigger').find(({ metadata }) => metadata.name === name)!;
+    expect(trigger['spec']).toMatchObject({ filters: [{ any: consumes.map((type) => ({ exact: { type } })) }], subscriber: { ref: { name } } });
+  }
+  expect(names(of(objects, 'Trigger'))).toEqual(Object.keys(graph.functions).toSorted());
+});
+
+test('on jetstream nothing of Knative is needed', () => {
+  const groups = manifests({ overlay: 'jetstream', size: 'production' }).map(({ apiVersion }) => apiVersion);
+  expect(groups.filter((group) => group.includes('knative'))).toEqual([]);
+});
+
+test('production has two of what somebody waits for, and tells an autoscaled Deployment no number', () => {
+  for (const overlay of OVERLAYS) {
+    const objects = manifests({ overlay, size: 'production' });
+    const scaled = names(of(objects, 'HorizontalPodAutoscaler'));
+    for (const object of of(objects, 'Deployment')) {
+      expect('replicas' in (object['spec'] as object), object.metadata.name).toBe(!scaled.includes(object.metadata.name));
+    }
+    const least = of(objects, 'HorizontalPodAutoscaler').map((object) => [object.metadata.name, (object['spec'] as { minReplicas: number }).minReplicas]);
+    expect(Object.fromEntries(least)).toMatchObject({ site: 2, bytes: 2 });
+    expect(names(of(objects, 'PodDisruptionBudget'))).toEqual(expect.arrayContaining(['site', 'bytes', 'watcher']));
+  }
+});
+
+test('builds have an account without rights, and a project gives functions theirs in its own namespace only', () => {
+  const objects = projectNamespace('shop', 'mill');
+  expect(of(objects, 'ServiceAccount')).toEqual([
+    expect.objectContaining({ metadata: expect.objectContaining({ name: 'tidemill-build', namespace: 'shop' }), automountServiceAccountToken: false }),
+  ]);
+  for (const binding of of(objects, 'RoleBinding')) {
+    expect(binding.metadata.namespace).toBe('shop');
+    expect(binding['subjects']).toEqual([{ kind: 'ServiceAccount', name: binding.metadata.name.replace('tidemill-', ''), namespace: 'mill' }]);
+  }
+  const roles = names(of(manifests({ overlay: 'knative', namespace: 'mill' }), 'ClusterRole'));
+  for (const binding of of(objects, 'RoleBinding')) expect(roles).toContain((binding['roleRef'] as { name: string }).name);
+});
