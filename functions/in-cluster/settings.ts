@@ -3,7 +3,7 @@ import process from 'node:process';
 
 export interface Settings {
   broker: 'jetstream' | 'knative';
-  nats?: { url: string; user?: string; password?: string; token?: string; replicas?: 1 | 3 };
+  nats?: { url: string; user?: string; password?: string; token?: string; replicas?: 1 | 3; prefix?: string };
   /** Where events are sent on Knative: the SinkBinding says it. */
   sink?: string;
   /** Extensions that a SinkBinding wants on every event, as JSON. */
@@ -65,6 +65,7 @@ function natsOf(get: (name: string) => string | undefined): Pick<Settings, 'nats
       ...given('user', get('TIDEMILL_NATS_USER')),
       ...given('password', get('TIDEMILL_NATS_PASSWORD')),
       ...given('token', get('TIDEMILL_NATS_TOKEN')),
+      ...given('prefix', get('TIDEMILL_NATS_PREFIX')),
       ...(replicas && { replicas: replicas === '3' ? 3 : 1 }),
     },
   };

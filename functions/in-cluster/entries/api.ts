@@ -1,5 +1,6 @@
 // The process that serves the REST API.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { getRequestListener } from '@hono/node-server';
 import { createPublish } from '../../../shared/host/root-events.ts';
 import { createApi } from '../../api/api.ts';
@@ -10,6 +11,7 @@ import { apiRefusal, tokenCheck } from '../../one-machine/listener/guard.ts';
 import { refuse } from '../../one-machine/listener/routes.ts';
 import { openAdapters } from '../adapters.ts';
 import { openBroker } from '../broker.ts';
+import { createKeptEvents } from '../kept-events.ts';
 import { runProcess } from '../process.ts';
 import { sendText } from '../server.ts';
 import { wanted } from '../settings.ts';
@@ -24,7 +26,9 @@ await runProcess('api', async ({ settings, log, now, server, checks }) => {
   const isToken = tokenCheck(wanted(settings.token, 'TIDEMILL_TOKEN'));
   const webhooks = storageDeadLetters(storage);
   const { deadLetters, redrive } = joinDeadLetters(broker, webhooks, (id) => redriveDeadLetter(id, { storage, broker, deadLetters: webhooks, log }));
-  const publish = createPublish(broker, now);
+  // JetStream keeps them itself.
+  const kept = settings.broker === 'knative' ? createKeptEvents({ storage, broker, log }) : undefined;
+  const publish = createPublish({ ...broker, publish: (kept ?? broker).publish }, now);
   const { namespace } = settings;
   const api = createApi({ objects, storage, runner, git, secrets, publish, deadLetters, redrive, now, log, newId: randomUUID, namespace });
   const listener = getRequestListener((request) => api.fetch(request), { overrideGlobalObjects: false });
@@ -43,6 +47,7 @@ await runProcess('api', async ({ settings, log, now, server, checks }) => {
   });
   return {
     stop: async (grace_ms) => {
+      await Promise.race([kept?.settled(), sleep(grace_ms, undefined, { ref: false })]);
       await runner.stop(grace_ms);
       await broker.stop(grace_ms);
       client.close();

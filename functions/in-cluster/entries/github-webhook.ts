@@ -1,4 +1,5 @@
 // The process that takes GitHub's webhooks.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createGithubWebhook } from '../../github-webhook/accept.ts';
 import { createStorageInbox } from '../../github-webhook/storage-inbox.ts';
 import { openAdapters } from '../adapters.ts';
@@ -22,7 +23,7 @@ await runProcess('github-webhook', async ({ settings, log, server, checks }) => 
   });
   return {
     stop: async (grace_ms) => {
-      await Promise.race([inbox.settled(), new Promise((resolve) => setTimeout(resolve, grace_ms).unref())]);
+      await Promise.race([inbox.settled(), sleep(grace_ms, undefined, { ref: false })]);
       await broker.stop(grace_ms);
       adapters.client.close();
     },

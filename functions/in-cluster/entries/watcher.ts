@@ -15,13 +15,14 @@ import { kubernetesEvents } from '../../watcher/notes/kubernetes-events.ts';
 import { createWatcher } from '../../watcher/watcher.ts';
 import { openAdapters } from '../adapters.ts';
 import { functionAddress, openBroker } from '../broker.ts';
+import { ringKeptEvents } from '../kept-events.ts';
 import { runProcess } from '../process.ts';
 import { sendText } from '../server.ts';
 import type { Settings } from '../settings.ts';
 
 const SECOND_MS = 1000;
-/** What github-webhook has in hand itself is left to it for so long. */
-const INBOX_MS = 10_000;
+/** What github-webhook, or the API, has in hand itself is left to it for so long. */
+const LEFT_MS = 10_000;
 
 await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
   const adapters = openAdapters(settings, log);
@@ -38,7 +39,7 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
     identity: hostname(),
     taskRunEnd,
     notes: kubernetesEvents(client, hostname()),
-    periodic: [inbox(storage, broker, log), ...(settings.broker === 'knative' ? [delayQueue(settings, storage, log)] : [])],
+    periodic: [inbox(storage, broker, log), ...(settings.broker === 'knative' ? [keptEvents(storage, broker, log), delayQueue(settings, storage, log)] : [])],
     ...(archive && { lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive, signal, log }) }] }),
     polling: () => createRepositoryWatch({ objects, git, publish, now, log }),
     now,
@@ -63,8 +64,14 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
 });
 
 function inbox(storage: S3Storage, broker: Broker, log: Log) {
-  return { name: 'inbox', every_ms: 5 * SECOND_MS, run: () => ringInbox(new Date(Date.now() - INBOX_MS).toISOString(), { storage, broker, log }) };
+  return { name: 'inbox', every_ms: 5 * SECOND_MS, run: () => ringInbox(leftBefore(), { storage, broker, log }) };
 }
+
+function keptEvents(storage: S3Storage, broker: Broker, log: Log) {
+  return { name: 'root events', every_ms: 5 * SECOND_MS, run: () => ringKeptEvents(leftBefore(), { storage, broker, log }) };
+}
+
+const leftBefore = () => new Date(Date.now() - LEFT_MS).toISOString();
 
 function delayQueue(settings: Settings, storage: S3Storage, log: Log) {
   const later = createLater({ storage, address: functionAddress(settings), dead: createDead(storage), log });
