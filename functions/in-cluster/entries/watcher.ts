@@ -12,6 +12,7 @@ import { ringInbox } from '../../github-webhook/storage-inbox.ts';
 import { createRepositoryWatch } from '../../repository-watch/watch.ts';
 import { kubernetesLease } from '../../watcher/lease/kubernetes-lease.ts';
 import { kubernetesEvents } from '../../watcher/notes/kubernetes-events.ts';
+import type { Periodic } from '../../watcher/rings/periodic.ts';
 import { createWatcher } from '../../watcher/watcher.ts';
 import { openAdapters } from '../adapters.ts';
 import { functionAddress, openBroker } from '../broker.ts';
@@ -21,8 +22,12 @@ import { sendText } from '../server.ts';
 import type { Settings } from '../settings.ts';
 
 const SECOND_MS = 1000;
-/** What github-webhook, or the API, has in hand itself is left to it for so long. */
-const LEFT_MS = 10_000;
+/** What JetStream takes is taken at once. */
+const AT_ONCE_MS = 10_000;
+/** A publish on Knative lasts until all who hear of it have answered, with those who had to be woken for it. */
+const DOORBELL_MS = 60_000;
+/** JetStream delivers a cause until what it came to is published: what stands in an outbox so long has been told, unless the server lost it. */
+const INSURANCE_MS = 600_000;
 
 await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
   const adapters = openAdapters(settings, log);
@@ -39,7 +44,8 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
     identity: hostname(),
     taskRunEnd,
     notes: kubernetesEvents(client, hostname()),
-    periodic: [inbox(storage, broker, log), ...(settings.broker === 'knative' ? [keptEvents(storage, broker, log), delayQueue(settings, storage, log)] : [])],
+    periodic: periodicOf(settings, storage, broker, log),
+    times: { outbox_ms: settings.broker === 'knative' ? DOORBELL_MS : INSURANCE_MS },
     ...(archive && { lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive, signal, log }) }] }),
     polling: () => createRepositoryWatch({ objects, git, publish, now, log }),
     now,
@@ -63,17 +69,17 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
   };
 });
 
-function inbox(storage: S3Storage, broker: Broker, log: Log) {
-  return { name: 'inbox', every_ms: 5 * SECOND_MS, run: () => ringInbox(leftBefore(), { storage, broker, log }) };
-}
-
-function keptEvents(storage: S3Storage, broker: Broker, log: Log) {
-  return { name: 'root events', every_ms: 5 * SECOND_MS, run: () => ringKeptEvents(leftBefore(), { storage, broker, log }) };
-}
-
-const leftBefore = () => new Date(Date.now() - LEFT_MS).toISOString();
-
-function delayQueue(settings: Settings, storage: S3Storage, log: Log) {
+function periodicOf(settings: Settings, storage: S3Storage, broker: Broker, log: Log): Periodic[] {
+  const left = { storage, broker, log };
+  const isDoorbell = settings.broker === 'knative';
+  // What a process that took it has in hand itself is left to it for so long.
+  const before = () => new Date(Date.now() - (isDoorbell ? DOORBELL_MS : AT_ONCE_MS)).toISOString();
+  const inbox = { name: 'inbox', every_ms: 5 * SECOND_MS, run: () => ringInbox(before(), left) };
+  if (!isDoorbell) return [inbox];
   const later = createLater({ storage, address: functionAddress(settings), dead: createDead(storage), log });
-  return { name: 'delay queue', every_ms: SECOND_MS, run: () => later.deliverDue(Date.now()) };
+  return [
+    inbox,
+    { name: 'root events', every_ms: 5 * SECOND_MS, run: () => ringKeptEvents(before(), left) },
+    { name: 'delay queue', every_ms: SECOND_MS, run: () => later.deliverDue(Date.now()) },
+  ];
 }
