@@ -1,5 +1,6 @@
 // tidemill's own REST API, /api/v1. Whoever listens has already checked the token, Host and Origin.
 import { Hono } from 'hono';
+import { createArchive } from '../../shared/host/archive.ts';
 import { artifacts } from './releases/artifacts.ts';
 import { credentials } from './connections/credentials.ts';
 import { deadLetters } from './connections/deadletters.ts';
@@ -18,7 +19,7 @@ export const BASE_PATH = '/api/v1';
 
 /** Answers every request below /api/v1; never throws. Errors are RFC 9457 problem+json. */
 export function createApi(deps: ApiDeps): { fetch(request: Request): Promise<Response> } {
-  const api: Api = { ...deps, namespace: deps.namespace ?? 'default' };
+  const api: Api = { ...deps, namespace: deps.namespace ?? 'default', archive: createArchive(deps) };
   const app = new Hono().basePath(BASE_PATH);
   for (const resource of [projects, executions, executionLogs, watches, releases, artifacts, pushes, hooks, secrets, credentials, deadLetters])
     resource(app, api);

@@ -1,5 +1,6 @@
 // What the API reaches: the ports that the graph grants it, the broker's door for root events, and the time.
 import type { Output, TidemillEvent } from '../../shared/events/event.ts';
+import type { Archive } from '../../shared/host/archive.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { DeadLetter } from '../../shared/ports/broker.ts';
 import type { Git } from '../../shared/ports/git.ts';
@@ -37,4 +38,6 @@ export interface ApiDeps {
 
 export interface Api extends ApiDeps {
   namespace: string;
+  /** Executions that are objects no more. */
+  archive: Archive;
 }

@@ -13,6 +13,7 @@ import type { Agenda } from './follow/agenda.ts';
 import { attend, idOf } from './follow/attend.ts';
 import type { Duty } from './follow/duty.ts';
 import { follow, type Followed } from './follow/follow.ts';
+import type { Finished } from './history/finished.ts';
 import { notesOf } from './notes/notes.ts';
 import { stuckExecutions } from './rings/executions.ts';
 import { stuckLanes } from './rings/lanes.ts';
@@ -23,7 +24,7 @@ import { endedTaskRuns } from './rings/taskruns.ts';
 const SECOND_SWEEP_MS = 30_000;
 
 /** Follows every kind until the signal. `ready` is called when all that there is has been seen once. */
-export async function doDuties(duties: Duties, agenda: Agenda, signal: AbortSignal, ready: () => void): Promise<void> {
+export async function doDuties(duties: Duties, agenda: Agenda, finished: Finished, signal: AbortSignal, ready: () => void): Promise<void> {
   const { objects, log, times } = duties;
   const projects = createNames();
   const open = createNames();
@@ -69,7 +70,10 @@ export async function doDuties(duties: Duties, agenda: Agenda, signal: AbortSign
   const execution = start(
     'Execution',
     [cancelled(duties), stuckExecutions(duties)],
-    open.followed(({ status }) => !isTerminal(status as Obj<'Execution'>['status'])),
+    along(
+      open.followed(({ status }) => !isTerminal(status)),
+      { changed: finished.changed, gone: ({ metadata }) => finished.gone(metadata) },
+    ),
   );
   await Promise.all([project.synced, execution.synced]);
   const others = [
@@ -119,6 +123,21 @@ function createNames() {
       },
       synced: () => (before = undefined),
     }),
+  };
+}
+
+/** Both are told. */
+function along<K extends Kind>(first: Partial<Followed<K>>, second: Pick<Followed<K>, 'changed' | 'gone'>): Partial<Followed<K>> {
+  return {
+    ...first,
+    changed: (object, isFirst) => {
+      first.changed?.(object, isFirst);
+      second.changed(object, isFirst);
+    },
+    gone: (object) => {
+      first.gone?.(object);
+      second.gone(object);
+    },
   };
 }
 

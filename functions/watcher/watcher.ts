@@ -1,17 +1,20 @@
 // The watcher: the one process of a cluster that is always there. One of several leads, by a Lease, and has all duties; it decides nothing, it only rings.
 import type { TidemillEvent } from '../../shared/events/event.ts';
+import type { Archive } from '../../shared/host/archive.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { Unfit } from '../../shared/kubernetes/objects/objects.ts';
 import { kinds, type Obj } from '../../shared/objects/kinds.ts';
 import type { Broker } from '../../shared/ports/broker.ts';
 import type { Git } from '../../shared/ports/git.ts';
-import type { Objects } from '../../shared/ports/objects.ts';
+import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { Secrets } from '../../shared/ports/secrets.ts';
 import { doDuties } from './all-duties.ts';
 import type { SayUnfit } from './changes/unfit.ts';
 import { bells, type Duties, type Times, TIMES } from './deps.ts';
 import { type Agenda, createAgenda } from './follow/agenda.ts';
 import { createRecent } from './follow/recent.ts';
+import { createFinished, type Finished, type Limits } from './history/finished.ts';
+import { PER_TIME, retire } from './history/retire.ts';
 import { createElection, type ElectionOptions, type LeaseStore } from './lease/election.ts';
 import { createRecorder, type NoteSink, type Recorder } from './notes/recorder.ts';
 import { type Periodic, repeat } from './rings/periodic.ts';
@@ -37,6 +40,8 @@ export interface WatcherOptions {
   periodic?: readonly Periodic[];
   /** Goes on for as long as this watcher leads, and is begun again when it fails: following the logs of TaskRuns. */
   lasting?: readonly { name: string; run: (signal: AbortSignal) => Promise<void> }[];
+  /** Where finished executions are archived. Absent: they stay. `isLogged`: whether all lines of a TaskRun are kept elsewhere than in its pod. */
+  archive?: { archive: Archive; isLogged: (taskRun: Ref) => Promise<boolean>; limits?: Partial<Limits>; every_ms?: number } | undefined;
   /** Looks at repositories; a new one for each time that this watcher leads. */
   polling?: () => { start(): void; stop(): Promise<void> };
   now: () => string;
@@ -60,6 +65,8 @@ export interface Watcher {
 const SILENCE_MS = 60_000;
 const LASTING_RETRY_MS = 1000;
 const REMEMBERED = 10_000;
+const ARCHIVE_MS = 30_000;
+const LIMITS: Limits = { keep_ms: 86_400_000, most: 2000 };
 
 export function createWatcher(options: WatcherOptions): Watcher {
   const { lease, identity, now, log } = options;
@@ -74,10 +81,15 @@ export function createWatcher(options: WatcherOptions): Watcher {
     reign = { agenda, recorder };
     const polling = options.polling?.();
     polling?.start();
-    const repeated = [...(options.periodic ?? []), ...(options.lasting ?? []).map((each) => ({ ...each, every_ms: LASTING_RETRY_MS }))];
+    const finished = createFinished();
+    const repeated = [
+      ...archiving(options, finished, () => seenAll),
+      ...(options.periodic ?? []),
+      ...(options.lasting ?? []).map((each) => ({ ...each, every_ms: LASTING_RETRY_MS })),
+    ];
     try {
       await Promise.all([
-        doDuties(dutiesOf(options, recorder.note), agenda, signal, () => (seenAll = true)),
+        doDuties(dutiesOf(options, recorder.note), agenda, finished, signal, () => (seenAll = true)),
         ...repeated.map((each) => repeat(each, signal, log)),
       ]);
     } finally {
@@ -95,7 +107,7 @@ export function createWatcher(options: WatcherOptions): Watcher {
       if (!reign) return;
       const object = { apiVersion: kinds[kind].apiVersion, kind, metadata: { ...ref, uid, resourceVersion, generation, creationTimestamp: now() }, spec: {} };
       // Named by its generation: the same fault is said once.
-      reign.recorder.note(object as Obj, { type: 'Warning', reason: 'Invalid', message, at: now() }, `${uid} ${generation} ${message}`);
+      reign.recorder.note(object, { type: 'Warning', reason: 'Invalid', message, at: now() }, `${uid} ${generation} ${message}`);
       if (options.sayUnfit) reign.agenda.put(`unfit ${kind} ${ref.namespace}/${ref.name}`, 0, () => options.sayUnfit!(unfit).then(() => undefined));
     },
     notReady: () => {
@@ -105,6 +117,17 @@ export function createWatcher(options: WatcherOptions): Watcher {
       return election.leads() && !seenAll ? 'leads, and has not seen all objects yet' : undefined;
     },
   };
+}
+
+/** Only once all executions are known: before, the oldest of those that are would not be the oldest. */
+function archiving({ objects, archive, now, log }: WatcherOptions, finished: Finished, isKnown: () => boolean): Periodic[] {
+  if (!archive) return [];
+  const limits = { ...LIMITS, ...archive.limits };
+  const run = async (signal: AbortSignal) => {
+    let more = isKnown();
+    while (more && !signal.aborted) more = (await retire({ objects, finished, now, log, ...archive, limits }, signal)) >= PER_TIME;
+  };
+  return [{ name: 'archive', every_ms: archive.every_ms ?? ARCHIVE_MS, run }];
 }
 
 function dutiesOf({ objects, broker, git, secrets, taskRunEnd, now, log, times }: WatcherOptions, note: Duties['note']): Duties {

@@ -70,6 +70,9 @@ export function executionName(project: string, cause: string): string {
   return `${project}-${shortHash(project, cause)}`;
 }
 
+/** Such a name, with its project as the first group. */
+export const executionPattern = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)-[0-9a-z]{10}$/;
+
 export function sourceName(execution: string): string {
   return `${execution}-source`;
 }

@@ -5,7 +5,7 @@ import type { NamedNote } from '../../functions/watcher/notes/recorder.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { Kind, NewObj, Obj } from '../../shared/objects/kinds.ts';
 import type { Broker } from '../../shared/ports/broker.ts';
-import { GitError, type Head } from '../../shared/ports/git.ts';
+import type { GitError, Head } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import { endState, taskRunEvent } from '../../shared/runner/events.ts';
 import { isDone } from '../../shared/objects/taskrun.ts';

@@ -5,6 +5,7 @@ import { name, timestamp } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import type { Api } from '../deps.ts';
+import { findExecution } from './archived.ts';
 import { isTerminal } from './execution-view.ts';
 import { merge } from '../http/merge.ts';
 import { ndjson } from '../http/ndjson.ts';
@@ -50,7 +51,7 @@ interface Wanted {
 export function executionLogs(app: Hono, api: Api): void {
   app.get('/executions/:execution/logs', async (c) => {
     const { follow = false, step, after } = query(c.req.raw, filter);
-    const execution = await find(api, 'Execution', c.req.param('execution'));
+    const execution = await findExecution(api, c.req.param('execution'));
     return ndjson((signal) => lines(api, execution, { follow, step, after }, signal));
   });
 }

@@ -4,13 +4,15 @@ import { z } from 'zod';
 import { branchRef, executionName, laneName } from '../../../shared/decisions/names.ts';
 import { executionPhase } from '../../../shared/objects/execution.ts';
 import { gitRef, name, reason, text } from '../../../shared/objects/fields.ts';
+import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import type { Api } from '../deps.ts';
+import { findExecution, newestExecutions } from './archived.ts';
 import { executionSummary, executionView, isTerminal, viewExecution } from './execution-view.ts';
 import { requestKey } from '../http/idempotency.ts';
 import { Problem } from '../http/problem.ts';
 import { fullRef } from '../projects/project-source.ts';
-import { find, list, newest, reply } from '../http/reply.ts';
+import { find, list, reply } from '../http/reply.ts';
 import { optionalBody, page, query } from '../http/request.ts';
 
 const filter = z.strictObject({ ...page, project: name.optional(), phase: executionPhase.optional(), branch: gitRef.optional() });
@@ -33,11 +35,12 @@ export function executions(app: Hono, api: Api): void {
       ...(project !== undefined && branch !== undefined && { [LABEL.lane]: laneName(project, branchRef(branch)) }),
       ...(phase !== undefined && !isTerminal(phase) && { [LABEL.active]: 'true' }),
     };
-    const found = await newest(api, 'Execution', { ...rest, labels, ...(phase && { keep: (execution) => (execution.status?.phase ?? 'Pending') === phase }) });
+    const keep = phase && ((execution: Obj<'Execution'>) => (execution.status?.phase ?? 'Pending') === phase);
+    const found = await newestExecutions(api, { ...rest, labels, project, keep });
     return reply(list(executionSummary), { ...found, items: found.items.map(viewExecution) });
   });
 
-  app.get('/executions/:execution', async (c) => reply(executionView, viewExecution(await find(api, 'Execution', c.req.param('execution')))));
+  app.get('/executions/:execution', async (c) => reply(executionView, viewExecution(await findExecution(api, c.req.param('execution')))));
 
   app.post('/projects/:project/executions', async (c) => {
     const { ref, by } = await optionalBody(c.req.raw, triggerBody);
@@ -48,19 +51,26 @@ export function executions(app: Hono, api: Api): void {
 
   app.post('/executions/:execution/rerun', async (c) => {
     const { by } = await optionalBody(c.req.raw, rerunBody);
-    const earlier = await find(api, 'Execution', c.req.param('execution'));
+    const earlier = await findExecution(api, c.req.param('execution'));
+    if (!(await api.objects.get('Execution', { namespace: api.namespace, name: earlier.metadata.name }))) throw archived(earlier);
     return request(api, c.req.raw, earlier.spec.project, { by, rerunOf: earlier.metadata.name });
   });
 
   app.post('/executions/:execution/cancel', async (c) => {
     const { reason: why, by } = await optionalBody(c.req.raw, cancelBody);
-    const { metadata, spec, status } = await find(api, 'Execution', c.req.param('execution'));
+    const { metadata, spec, status } = await findExecution(api, c.req.param('execution'));
     if (status && isTerminal(status.phase)) throw new Problem(409, 'ended', `Execution ${metadata.name} has ended already: ${status.phase}.`);
     const data = { namespace: api.namespace, project: spec.project, execution: metadata.name, reason: why ?? 'cancelled by a person', ...(by && { by }) };
     const key = requestKey(api, c.req.raw, 'cancel', metadata.name);
     const [event] = await api.publish([{ type: 'dev.tidemill.execution.cancel-requested.v1', subject: metadata.name, data }], { key });
     return reply(cancelRequested, { execution: metadata.name, event: event!.id }, 202);
   });
+}
+
+function archived({ metadata, spec, status }: Obj<'Execution'>): Problem {
+  const sha = status?.sha ?? spec.sha;
+  const instead = sha ? `Build its commit anew: \`tidemill trigger ${spec.project} ${sha}\`.` : 'Build its branch anew instead.';
+  return new Problem(409, 'archived', `Execution ${metadata.name} is archived, and its definition is no longer run. ${instead}`);
 }
 
 async function request(

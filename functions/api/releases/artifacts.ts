@@ -8,8 +8,9 @@ import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import type { Digest } from '../../../shared/ports/storage.ts';
 import type { Api } from '../deps.ts';
+import { findArchivedArtifact } from '../executions/archived.ts';
 import { Problem } from '../http/problem.ts';
-import { find, list, newest, reply } from '../http/reply.ts';
+import { find, list, missing, newest, reply } from '../http/reply.ts';
 import { page, query } from '../http/request.ts';
 import { artifactsOfVersion } from './versions.ts';
 
@@ -56,7 +57,7 @@ export function artifacts(app: Hono, api: Api): void {
     return reply(list(artifactView), { ...found, items: found.items.map(view) });
   });
 
-  app.get('/artifacts/:artifact', async (c) => reply(artifactView, view(await find(api, 'Artifact', c.req.param('artifact')))));
+  app.get('/artifacts/:artifact', async (c) => reply(artifactView, view(await findArtifact(api, c.req.param('artifact')))));
 
   app.get('/projects/:project/versions', async (c) => {
     const project = await find(api, 'Project', c.req.param('project'));
@@ -65,7 +66,14 @@ export function artifacts(app: Hono, api: Api): void {
     return reply(list(versionView), { ...found, items: found.items.flatMap(versionOf) });
   });
 
-  app.get('/artifacts/:artifact/archive', async (c) => archive(api, await find(api, 'Artifact', c.req.param('artifact'))));
+  app.get('/artifacts/:artifact/archive', async (c) => archive(api, await findArtifact(api, c.req.param('artifact'))));
+}
+
+/** Archived or not: the bytes of a site outlive its object. */
+async function findArtifact(api: Api, name: string): Promise<Obj<'Artifact'>> {
+  const artifact = (await api.objects.get('Artifact', { namespace: api.namespace, name })) ?? (await findArchivedArtifact(api, name));
+  if (!artifact) throw missing('Artifact', name);
+  return artifact;
 }
 
 function view({ metadata, spec, status }: Obj<'Artifact'>): z.input<typeof artifactView> {

@@ -1,12 +1,11 @@
 // Projects that people write: read for the first time, built for the first time, and run when an annotation asks for it.
-import { productionBranch } from '../../../shared/decisions/names.ts';
+import { credentialRef, productionBranch } from '../../../shared/decisions/names.ts';
 import { localPath } from '../../../shared/decisions/source/repository.ts';
 import { recordFailure, recordReady } from '../../../shared/host/project-ready.ts';
 import { gitRef } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import { GitError } from '../../../shared/ports/git.ts';
 import type { Head, Repository } from '../../../shared/ports/git.ts';
-import { credentialRef } from '../../../shared/decisions/names.ts';
 import type { Duties } from '../deps.ts';
 import { doubled, type Duty } from '../follow/duty.ts';
 import { annotated, annotation, ANSWERED, ASK } from './annotations.ts';

@@ -3,7 +3,7 @@ import { withCondition } from '../../../shared/decisions/conditions.ts';
 import type { KubeClient } from '../../../shared/kubernetes/client/client.ts';
 import type { Unfit } from '../../../shared/kubernetes/objects/objects.ts';
 import { objectPath } from '../../../shared/kubernetes/objects/resources.ts';
-import { kinds, type Kind } from '../../../shared/objects/kinds.ts';
+import { kinds } from '../../../shared/objects/kinds.ts';
 import type { Condition } from '../../../shared/objects/meta.ts';
 import { EMPTY_STATUS } from './problems.ts';
 
@@ -32,7 +32,7 @@ export function sayUnfit(client: Pick<KubeClient, 'request'>, now: () => string)
     );
     const { resourceVersion } = raw.metadata;
     const status = { ...(raw.status ?? EMPTY_STATUS[kind as keyof typeof EMPTY_STATUS]), conditions };
-    const body = { apiVersion: kinds[kind as Kind].apiVersion, kind, metadata: { ...ref, resourceVersion }, status };
+    const body = { apiVersion: kinds[kind].apiVersion, kind, metadata: { ...ref, resourceVersion }, status };
     // 409: it was changed meanwhile, and will be told again. 422: its status is nonsense as well.
     await unless([404, 409, 422], client.request('PATCH', `${path}/status`, { body, contentType: 'application/merge-patch+json' }));
   };

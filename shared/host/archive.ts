@@ -1,0 +1,79 @@
+// Finished executions kept as documents in Storage, found by name and listed newest first, so that the objects of a cluster are those that live.
+import { executionPattern } from '../decisions/names.ts';
+import type { Obj } from '../objects/kinds.ts';
+import type { Storage } from '../ports/storage.ts';
+
+/** An execution with what belongs to it alone. */
+export interface ArchivedExecution {
+  execution: Obj<'Execution'>;
+  /** Its source, and sites that nothing live names. */
+  artifacts: Obj<'Artifact'>[];
+  taskRuns: Obj<'TaskRun'>[];
+}
+
+export interface ArchivePage {
+  items: Obj<'Execution'>[];
+  /** Give it back for the next page; absent: this was the last. */
+  continue?: string;
+}
+
+export interface Archive {
+  /** Durable, listed and found by name when it resolves. One that is kept already stays as it is. */
+  put(document: ArchivedExecution): Promise<void>;
+  get(namespace: string, execution: string): Promise<ArchivedExecution | undefined>;
+  /** Newest first, by creation; of a project or of all. */
+  list(options: { namespace: string; project?: string | undefined; limit: number; continue?: string | undefined }): Promise<ArchivePage>;
+}
+
+const ROOT = 'archive';
+/** No project can have this name. */
+const ALL = '_all';
+/** Of milliseconds since 1970, until the year 2286. Subtracted from it, times sort newest first. */
+const FUTURE_MS = 9_999_999_999_999;
+const TIME_LENGTH = 13;
+const AT_ONCE = 16;
+
+export function createArchive({ storage }: { storage: Pick<Storage, 'put' | 'get' | 'stat' | 'list'> }): Archive {
+  const read = async (key: string): Promise<ArchivedExecution | undefined> => {
+    const found = await storage.get(key);
+    return found && (JSON.parse(Buffer.concat(await found.body.toArray()).toString('utf8')) as ArchivedExecution);
+  };
+
+  return {
+    put: async (document) => {
+      const { metadata, spec } = document.execution;
+      const { namespace, name, creationTimestamp } = metadata;
+      const key = keyOf(namespace, name);
+      if (!key) throw new Error(`Execution ${namespace}/${name} has no derived name, by which it could be found again`);
+      if (!(await storage.stat(key))) await storage.put(key, Buffer.from(JSON.stringify(document)));
+      const place = `${String(FUTURE_MS - Date.parse(creationTimestamp)).padStart(TIME_LENGTH, '0')}-${name}`;
+      await Promise.all([spec.project, ALL].map((list) => storage.put(`${listOf(namespace, list)}${place}`, Buffer.from(key))));
+    },
+    get: async (namespace, name) => {
+      const key = keyOf(namespace, name);
+      return key === undefined ? undefined : read(key);
+    },
+    list: async ({ namespace, project = ALL, limit, continue: after }) => {
+      const prefix = listOf(namespace, project);
+      const { keys, more } = await storage.list(prefix, { limit, ...(after && { after: `${prefix}${after}` }) });
+      const places = keys.map((key) => key.slice(prefix.length));
+      const items: Obj<'Execution'>[] = [];
+      for (let at = 0; at < places.length; at += AT_ONCE) {
+        const some = places.slice(at, at + AT_ONCE).flatMap((place) => keyOf(namespace, place.slice(TIME_LENGTH + 1)) ?? []);
+        const documents = await Promise.all(some.map(read));
+        items.push(...documents.flatMap((document) => document?.execution ?? []));
+      }
+      return { items, ...(more && { continue: places.at(-1)! }) };
+    },
+  };
+}
+
+/** Undefined: no execution of ours has this name. */
+function keyOf(namespace: string, name: string): string | undefined {
+  const project = executionPattern.exec(name)?.[1];
+  return project && `${ROOT}/${namespace}/${project}/executions/${name}.json`;
+}
+
+function listOf(namespace: string, project: string): string {
+  return `${ROOT}/${namespace}/${project}/newest/`;
+}
