@@ -42,7 +42,6 @@ export function createKnown<K extends Kind>(kind: K, admit: Admit): Known<K> {
       const key = `${raw.metadata.namespace}/${raw.metadata.name}`;
       const { uid, resourceVersion: version } = raw.metadata;
       if (type === 'DELETED') {
-        seen?.delete(key);
         return gone(key, raw);
       }
       seen?.add(key);
