@@ -1,6 +1,6 @@
 // What is to be installed: from the words that were typed, else from what is installed already, else by default.
 import pkg from '../../package.json' with { type: 'json' };
-import { CONFIG, DEFAULTS, IMAGE, type Overlay, OVERLAYS, type Settings, type Size, SIZES, SYSTEM_NAMESPACE } from '../../knative/generate/options.ts';
+import { CONFIG, DEFAULTS, IMAGE, OPTIONAL, type Overlay, OVERLAYS, type Settings, type Size, SIZES, SYSTEM_NAMESPACE } from '../../knative/generate/options.ts';
 import { CliError, EXIT } from '../exit.ts';
 import type { Live, Resources } from './cluster/resources.ts';
 import { INSTALLED, LABELS } from './labels.ts';
@@ -14,6 +14,8 @@ export interface Words {
   buildImage?: string;
   projectNamespace?: string[];
   nats?: string;
+  natsPrefix?: string;
+  hooksAllow?: string;
   s3Endpoint?: string;
   s3Bucket?: string;
   s3Region?: string;
@@ -63,7 +65,7 @@ export async function readInstalled(resources: Resources, namespace: string): Pr
   if (!all || !events) return undefined;
   const data = { ...dataOf(all), ...dataOf(events) };
   const noted = JSON.parse(all.metadata.annotations?.[INSTALLED] ?? '{}') as Partial<Installed>;
-  const settings = Object.fromEntries(Object.keys({ ...DEFAULTS, TIDEMILL_S3_ENDPOINT: '' }).flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]]])));
+  const settings = Object.fromEntries([...Object.keys(DEFAULTS), ...OPTIONAL].flatMap((key) => (data[key] === undefined ? [] : [[key, data[key]]])));
   return {
     version: noted.version ?? 'unknown',
     overlay: oneOf(OVERLAYS, data['TIDEMILL_BROKER']) ?? 'knative',
@@ -82,6 +84,8 @@ export function wantedOf(words: Words, installed: Installed | undefined, env: Re
   const namespace = namespaceOf(words);
   const given: Settings = {
     ...(words.nats !== undefined && { TIDEMILL_NATS_URL: words.nats }),
+    ...(words.natsPrefix !== undefined && { TIDEMILL_NATS_PREFIX: words.natsPrefix }),
+    ...(words.hooksAllow !== undefined && { TIDEMILL_HOOKS_ALLOW: words.hooksAllow }),
     ...(words.s3Endpoint !== undefined && { TIDEMILL_S3_ENDPOINT: words.s3Endpoint.replace(/\/+$/, '') }),
     ...(words.s3Bucket !== undefined && { TIDEMILL_S3_BUCKET: words.s3Bucket }),
     ...((words.s3Region ?? (installed ? undefined : env['AWS_REGION'])) !== undefined && { AWS_REGION: words.s3Region ?? env['AWS_REGION']! }),

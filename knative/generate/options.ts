@@ -23,6 +23,8 @@ export interface Settings {
   TIDEMILL_NAMESPACE?: string;
   /** A site is served on <project>.<this>. */
   TIDEMILL_SITE_HOST?: string;
+  /** Private addresses that hooks may lead to, such as 10.1.0.0/16, with commas between. Absent: none. */
+  TIDEMILL_HOOKS_ALLOW?: string;
 }
 
 export interface ManifestOptions {
@@ -50,6 +52,9 @@ export const SECRETS = { tidemill: 'tidemill-secrets', storage: 'tidemill-storag
 
 /** ConfigMap of what every function is told, and of what depends on how events travel. */
 export const CONFIG = { all: 'tidemill-config', events: 'tidemill-events' } as const;
+
+/** What need not be set at all. */
+export const OPTIONAL = ['TIDEMILL_S3_ENDPOINT', 'TIDEMILL_NATS_PREFIX', 'TIDEMILL_HOOKS_ALLOW'] as const satisfies readonly (keyof Settings)[];
 
 export const DEFAULTS = {
   TIDEMILL_NATS_URL: 'nats://nats.nats.svc.cluster.local:4222',
