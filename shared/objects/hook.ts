@@ -8,7 +8,10 @@ export const hookSpec = z
     url: z
       .url({ protocol: /^https?$/ })
       .max(2048)
-      .regex(/^https?:\/\/[^\s/?#]+(?:[/?#][^\s]*)?$/, 'must be an http or https URL without white space')
+      .regex(
+        /^https?:\/\/(?:\[[0-9a-fA-F:.]+\]|[\p{L}\p{N}._-]+)(?::\d{1,5})?(?:[/?][^\s#]*)?$/u,
+        'must be an http or https URL of a host, with neither a user name nor white space nor # in it',
+      )
       .describe('Where events are sent, by POST: an http or https URL.'),
     types: z.array(text(128)).max(50).optional().describe('Types of the events to send; "*" stands for any characters. Default: every public one.'),
     project: name.optional().describe('Send only events of this Project. Default: of all in the namespace.'),
