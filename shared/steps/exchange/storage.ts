@@ -24,8 +24,8 @@ const FILES_AT_ONCE = 256;
 const HASHED_AT_ONCE = 4;
 const SENT_AT_ONCE = 16;
 const CHUNK_BYTES = 256 * 1024;
-/** So often a URL that is good no more is asked for anew. */
-const MAX_URLS = 3;
+/** A URL that is good no more is asked for anew; a store whose keys are wrong denies each. */
+const MAX_DENIED = 3;
 
 type Body = Uint8Array | (() => Readable);
 
@@ -47,35 +47,23 @@ export function createExchangeStorage({ exchange, directory, signal, giveUp_ms }
     return written;
   };
 
-  const storeOnce = async (written: Written, body: Body): Promise<void> => {
-    for (let urls = 1; ; urls++) {
-      const answer = await exchange.ask(written);
-      if ('have' in answer || (await sending(() => put(answer, written, body, urls === MAX_URLS)))) return;
-    }
-  };
-
-  /** False: the URL is good no more. */
-  const put = (answer: { url: string; headers: Record<string, string> }, { digest, size }: Written, body: Body, last: boolean): Promise<boolean> =>
-    tryAgain(
-      `Storing ${digest}`,
+  /** Each attempt asks first: a URL ends, and what an attempt stored whose answer was lost is there. */
+  const storeOnce = (written: Written, body: Body): Promise<void> => {
+    let denied = 0;
+    return tryAgain(
+      `Storing ${written.digest}`,
       signal,
       async () => {
-        const { status, body: said } = await send({ method: 'PUT', ...answer, body, signal }).catch((error: unknown) => {
-          throw new TryAgain(`${(error as NodeJS.ErrnoException).code ?? 'the connection broke'}`);
-        });
-        const code = /<Code>(\w{1,64})<\/Code>/.exec(said.toString('utf8', 0, 4096))?.[1] ?? '';
-        // 412: it is there meanwhile, perhaps by an attempt of ours whose answer was lost.
-        if ((status >= 200 && status < 300) || status === 412) return true;
-        if (status === 403 && !last) return false;
-        if (status >= 500 || status === 429 || status === 409 || code === 'RequestTimeout') throw new TryAgain(`the store answered ${status} ${code}`);
-        if (code === 'BadDigest' || code === 'XAmzContentChecksumMismatch')
-          throw new Error(
-            `The store got other bytes than those of ${digest}: the file was changed while it was stored. Let nothing write to the output any longer when the build has ended.`,
-          );
-        throw new Error(`The store refused ${digest} (${size} bytes): HTTP ${status} ${code}`);
+        const answer = await exchange.ask(written);
+        if ('have' in answer) return;
+        const status = await sending(() => put(answer, written, body));
+        if (status === 403 && ++denied === MAX_DENIED)
+          throw new Error(`The store denied ${written.digest} ${denied} times (HTTP 403), each time with another URL`);
+        if (status === 403) throw new TryAgain('the store denied the URL');
       },
       giveUp_ms,
     );
+  };
 
   const putFile = async (file: FileHandle, size: number): Promise<Written> => {
     const digest = await hashing(() => hashFile(file, signal));
@@ -103,6 +91,22 @@ export function createExchangeStorage({ exchange, directory, signal, giveUp_ms }
   };
 
   return { putBlob, putFile, atOnce: FILES_AT_ONCE };
+
+  /** One PUT. Its status where it is stored or denied; TryAgain for what may go better next time. */
+  async function put(answer: { url: string; headers: Record<string, string> }, { digest, size }: Written, body: Body): Promise<number> {
+    const { status, body: said } = await send({ method: 'PUT', ...answer, body, signal }).catch((error: unknown) => {
+      throw new TryAgain((error as NodeJS.ErrnoException).code ?? 'the connection broke');
+    });
+    // 412: it is there meanwhile.
+    if ((status >= 200 && status < 300) || status === 412 || status === 403) return status;
+    const code = /<Code>(\w{1,64})<\/Code>/.exec(said.toString('utf8', 0, 4096))?.[1] ?? '';
+    if (status >= 500 || status === 429 || status === 409 || code === 'RequestTimeout') throw new TryAgain(`the store answered ${status} ${code}`);
+    if (code === 'BadDigest' || code === 'XAmzContentChecksumMismatch')
+      throw new Error(
+        `The store got other bytes than those of ${digest}: the file was changed while it was stored. Let nothing write to the output any longer when the build has ended.`,
+      );
+    throw new Error(`The store refused ${digest} (${size} bytes): HTTP ${status} ${code}`);
+  }
 }
 
 async function spool(body: AsyncIterable<Uint8Array>, file: FileHandle): Promise<number> {
