@@ -9,6 +9,8 @@ export interface GitServerOptions {
   root: string;
   /** What the Authorization header must carry; absent: anybody may read. */
   basic?: { username: string; password: string };
+  /** Address that it listens on. Default 127.0.0.1. */
+  address?: string;
   /** Answers to the partial fetch of protocol 2; false: as an old server, everything or nothing. Default true. */
   filter?: boolean;
   /** Leaves out protocol 2, so that only advertised objects may be asked for. */
@@ -20,9 +22,9 @@ export interface GitServerOptions {
 }
 
 export interface GitServer {
-  /** http://127.0.0.1:<port> */
+  /** http://<address>:<port> */
   url: string;
-  /** 127.0.0.1:<port> */
+  /** <address>:<port> */
   host: string;
   /** Every request so far. */
   requests: { method: string; url: string; headers: IncomingMessage['headers'] }[];
@@ -40,9 +42,10 @@ export async function startGitServer(options: GitServerOptions): Promise<GitServ
     }
     runBackend(request, response, options);
   });
-  server.listen(0, '127.0.0.1');
+  const { address = '127.0.0.1' } = options;
+  server.listen(0, address);
   await once(server, 'listening');
-  const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const host = `${address}:${(server.address() as AddressInfo).port}`;
   return {
     url: `http://${host}`,
     host,
