@@ -5,6 +5,7 @@ import type { Log } from '../../shared/host/contract.ts';
 import { type Answer, readAnswer, readBody, writeAnswer } from '../../shared/knative/body.ts';
 import type { Dead } from '../../shared/knative/dead.ts';
 import { fromRequest, type RawEvent } from '../../shared/knative/headers.ts';
+import { adopt } from '../../shared/knative/incoming.ts';
 
 /** A function takes less, and what it refuses for its size comes here. */
 const MAX_BODY = 16 * 1024 ** 2;
@@ -48,14 +49,23 @@ export function createDeadLetters({ dead, log, now }: DeadLettersOptions): (requ
   };
 }
 
-/** What the broker added is told apart from the event. */
+/** What the broker added is told apart from the event, which is as functions take it where it is one that they would take. */
 function split(raw: RawEvent): { event: RawEvent; failure: Record<string, string> } {
   const entries = Object.entries(raw);
   const ofBroker = (name: string) => name.startsWith('knative');
   return {
-    event: Object.fromEntries(entries.filter(([name]) => !ofBroker(name))),
+    event: asTaken(Object.fromEntries(entries.filter(([name]) => !ofBroker(name)))),
     failure: Object.fromEntries(entries.filter(([name]) => ofBroker(name)).map(([name, value]) => [name, String(value)])),
   };
+}
+
+function asTaken(raw: RawEvent): RawEvent {
+  try {
+    return { ...adopt(raw) };
+  } catch (error) {
+    if (!(error instanceof InvalidEvent)) throw error;
+    return raw;
+  }
 }
 
 /** From the address that failed: the first word of its path, else of its host, which is the function's Service. Empty: not to be known. */

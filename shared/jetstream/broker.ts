@@ -1,13 +1,13 @@
 // The port Broker on NATS JetStream: a stream of events, each once; one durable pull consumer for each function; a stream of dead letters.
 import type { Broker } from '../ports/broker.ts';
 import { createConnection } from './connection.ts';
+import { createCounts } from './counts.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { checkSubscriptionName, type JetStreamOptions } from './options.ts';
 import { createPublisher } from './publish.ts';
 import { createRoom } from './room.ts';
 import { ensureTopology, topologyOf } from './streams.ts';
 import { createSubscriber, type Subscriber } from './subscriber.ts';
-import { createWaits } from './waits.ts';
 
 const BACKOFF = { base_ms: 200, cap_ms: 300_000 };
 
@@ -20,7 +20,7 @@ export function createJetStreamBroker(options: JetStreamOptions): Broker {
     connection,
     topology,
     log,
-    waits: createWaits(topology),
+    counts: createCounts(topology),
     deadLetters: createDeadLetters(connection, topology),
     backoff: { ...BACKOFF, ...options.backoff },
     now: Date.now,

@@ -4,6 +4,8 @@ import { InvalidArgumentError, PermissionViolationError } from 'nats';
 
 const WRONG_LAST_SEQUENCE = 10_071;
 const STORE_FULL = 10_077;
+/** Somebody else made it in between: look again. */
+const MADE_MEANWHILE = new Set([10_012, 10_013, 10_058, 10_105, 10_148]);
 const NOT_FOUND = new Set([10_014, 10_037, 10_059]);
 
 export function messageOf(error: unknown): string {
@@ -33,7 +35,7 @@ export function isFinal(error: unknown): boolean {
   if (error instanceof Error && error.cause instanceof PermissionViolationError) return true;
   if (!(error instanceof JetStreamApiError) || error.status >= 500) return false;
   const isOfASequence = error.code === WRONG_LAST_SEQUENCE || error.code === 10_164;
-  return !isOfASequence && !isNotFound(error);
+  return !isOfASequence && !isNotFound(error) && !MADE_MEANWHILE.has(error.code);
 }
 
 /** Ours: says what is refused, why, and what to do. */

@@ -29,11 +29,11 @@ export interface JetStreamOptions {
 export interface Names {
   events: string;
   dead: string;
-  waits: string;
+  counts: string;
   /** Subjects of each stream. */
   eventSubjects: string[];
   deadSubjects: string[];
-  waitSubjects: string[];
+  countSubjects: string[];
 }
 
 const DEFAULT_PREFIX = 'tidemill';
@@ -45,10 +45,10 @@ export function namesOf(prefix: string = DEFAULT_PREFIX): Names {
   return {
     events: stream,
     dead: `${stream}_DEAD`,
-    waits: `${stream}_WAITS`,
+    counts: `${stream}_COUNTS`,
     eventSubjects: [`${prefix}.events.>`, `${prefix}.redrive.>`],
     deadSubjects: [`${prefix}.dead.>`],
-    waitSubjects: [`${prefix}.waits.>`],
+    countSubjects: [`${prefix}.counts.>`],
   };
 }
 
@@ -60,7 +60,7 @@ export interface Subjects {
   filters(subscription: Pick<Subscription, 'name' | 'types'>): string[];
   redrive(subscription: string, letter: string): string;
   dead(subscription: string, letter: string): string;
-  waits(subscription: string, sequence: number): string;
+  counts(subscription: string, sequence: number): string;
 }
 
 export function subjectsOf(prefix: string = DEFAULT_PREFIX): Subjects {
@@ -69,7 +69,7 @@ export function subjectsOf(prefix: string = DEFAULT_PREFIX): Subjects {
     filters: ({ name, types }) => [...new Set(types)].map((type) => `${prefix}.events.${type}.*`).concat(`${prefix}.redrive.${name}.*`),
     redrive: (subscription, letter) => `${prefix}.redrive.${subscription}.${letter}`,
     dead: (subscription, letter) => `${prefix}.dead.${subscription}.${letter}`,
-    waits: (subscription, sequence) => `${prefix}.waits.${subscription}.${sequence}`,
+    counts: (subscription, sequence) => `${prefix}.counts.${subscription}.${sequence}`,
   };
 }
 

@@ -4,21 +4,20 @@ import type { Session } from './connection.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { acknowledge, again, type Received, terminate } from './delivery.ts';
 import { type Backoff, pauseAfter } from '../host/pause.ts';
-import type { Waits } from './waits.ts';
+import type { Count, Counts } from './counts.ts';
 
 const MAX_WAIT_MS = 86_400_000;
 
 /** A delivery in hand. `received` is replaced when the server delivers the same again meanwhile. */
 export interface Held {
   received: Received;
-  /** Deliveries before this one, and this one, that did not count. */
-  waits: number;
+  count: Count;
   attempt: number;
 }
 
 export interface Settling {
   subscription: Subscription;
-  waits: Waits;
+  counts: Counts;
   deadLetters: DeadLetters;
   backoff: Backoff;
   now: () => number;
@@ -42,10 +41,10 @@ export function afterFailure(error: unknown, attempt: number, backoff: Backoff):
 }
 
 /** Again, and this delivery does not count. */
-export async function postpone(session: Session, held: Held, after_ms: number, { subscription, waits }: Settling): Promise<void> {
+export async function postpone(session: Session, held: Held, after_ms: number, { subscription, counts }: Settling): Promise<void> {
   const { received } = held;
-  held.waits++;
-  await waits.write(session, subscription.name, received.sequence, held.waits);
+  held.count = { ...held.count, waits: held.count.waits + 1 };
+  await counts.write(session, subscription.name, received.sequence, held.count);
   again(held.received.message, bounded(after_ms));
 }
 

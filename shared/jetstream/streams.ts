@@ -12,7 +12,7 @@ const KEEP_EVENTS_MS = 30 * DAY_MS;
 const KEEP_DEAD_MS = 365 * DAY_MS;
 const DEFAULT_MAX_BYTES = 2 * 1024 ** 3;
 const DEAD_BYTES = 256 * 1024 ** 2;
-const WAIT_BYTES = 64 * 1024 ** 2;
+const COUNT_BYTES = 64 * 1024 ** 2;
 const DEFAULT_ACK_WAIT_MS = 30_000;
 /** Deliveries that are in hand or wait for their next attempt, of one subscription. Beyond that its newer events wait. */
 const MAX_PENDING = 50_000;
@@ -87,13 +87,13 @@ async function ensureAllStreams(session: Session, { names, options }: Topology):
     }),
     ensureStream(session, {
       ...common,
-      name: names.waits,
-      description: 'How often a delivery had to wait without having failed',
-      subjects: names.waitSubjects,
+      name: names.counts,
+      description: 'What of a delivery does not count as an attempt',
+      subjects: names.countSubjects,
       discard: DiscardPolicy.Old,
       max_msgs_per_subject: 1,
       max_age: nanos(KEEP_EVENTS_MS),
-      max_bytes: WAIT_BYTES,
+      max_bytes: COUNT_BYTES,
     }),
   ]);
 }

@@ -3,6 +3,7 @@ import type { Msg } from 'nats';
 import type { Log } from '../host/contract.ts';
 import type { Delivery, Settlement, Subscription } from '../ports/broker.ts';
 import type { Connection, Session } from './connection.ts';
+import { NOTHING } from './counts.ts';
 import { again, type Received, receivedOf, stillWorking } from './delivery.ts';
 import { messageOf } from './errors.ts';
 import { pause, pauseAfter } from '../host/pause.ts';
@@ -10,8 +11,8 @@ import { createPuller, type Puller } from './puller.ts';
 import { afterFailure, type Held, postpone, settle, type Settling } from './settle.ts';
 import { ensureConsumer, type Topology } from './streams.ts';
 
-/** Deliveries of an event whose process ended each time, beyond its attempts: then it is given up without another try. */
-const MAX_VANISHED = 10;
+/** Times that an event is handed over beyond its attempts, when nobody said that it failed: then it is what ends its process. */
+const MAX_SUSPECTED = 3;
 /** Nobody handles an event for so long: then another process may have it. */
 const MAX_HOLD_MS = 15 * 60_000;
 const BEGIN_AGAIN = { base_ms: 100, cap_ms: 5000 };
@@ -35,7 +36,7 @@ export interface SubscriberTools extends Omit<Settling, 'subscription'> {
 }
 
 export function createSubscriber(subscription: Subscription, deliver: (delivery: Delivery) => Promise<Settlement>, tools: SubscriberTools): Subscriber {
-  const { connection, topology, log, waits } = tools;
+  const { connection, topology, log, counts } = tools;
   const { name, concurrency, maxAttempts } = subscription;
   const settling: Settling = { ...tools, subscription };
   /** What is in hand and what waits for its turn, by sequence. */
@@ -43,6 +44,7 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
   const queue: number[] = [];
   const most = concurrency * 2;
   const stopping = new AbortController();
+  const suspects = oneByOne();
   let inHand = 0;
   let idle: (() => void) | undefined;
   let puller: Puller | undefined;
@@ -64,7 +66,7 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
       return;
     }
     if (stopping.signal.aborted) return;
-    held.set(received.sequence, { received, waits: 0, attempt: received.deliveries, since: performance.now(), begun: false });
+    held.set(received.sequence, { received, count: NOTHING, attempt: received.deliveries, since: performance.now(), begun: false });
     queue.push(received.sequence);
     begin();
   };
@@ -96,12 +98,28 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
   };
 
   const attemptOf = async (on: Session, one: Held): Promise<Settlement> => {
-    const { message, sequence, deliveries } = one.received;
-    if (deliveries > 1) one.waits = await connection.patiently(`How often ${name} waited could not be read`, () => waits.read(on, name, sequence));
-    const attempt = Math.max(1, deliveries - one.waits);
+    const { sequence, deliveries } = one.received;
+    if (deliveries > 1) one.count = await connection.patiently(`How often ${name} waited could not be read`, () => counts.read(on, name, sequence));
+    const attempt = Math.max(1, deliveries - one.count.waits);
     one.attempt = Math.min(attempt, maxAttempts);
-    if (attempt > maxAttempts + MAX_VANISHED)
-      return { kind: 'dead', reason: `Given up after ${attempt} deliveries: each time the process that had it in hand ended before it had answered` };
+    return attempt > maxAttempts ? suspects(() => suspect(on, one)) : ask(one);
+  };
+
+  /**
+   * Its attempts are used up, and it was never given up: process after process ended with it in hand, or with another that ended it. Alone, so that
+   * only the one that does it is blamed, and noted before, so that it is known afterwards.
+   */
+  const suspect = async (on: Session, one: Held): Promise<Settlement> => {
+    const { sequence, deliveries } = one.received;
+    if (one.count.suspected >= MAX_SUSPECTED)
+      return { kind: 'dead', reason: `Given up after ${deliveries} deliveries: again and again the process that had it in hand ended before it had answered` };
+    one.count = { ...one.count, suspected: one.count.suspected + 1 };
+    await counts.write(on, name, sequence, one.count);
+    return ask(one);
+  };
+
+  const ask = async (one: Held): Promise<Settlement> => {
+    const { message } = one.received;
     let event: Delivery['event'];
     try {
       event = JSON.parse(message.string()) as Delivery['event'];
@@ -177,7 +195,7 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
     held.delete(one.received.sequence);
     if (!session || session.nc.isClosed()) return;
     try {
-      if (one.received.deliveries > 1 && one.waits === 0) one.waits = await waits.read(session, name, one.received.sequence);
+      if (one.received.deliveries > 1 && one.count === NOTHING) one.count = await counts.read(session, name, one.received.sequence);
       await postpone(session, one, 0, settling);
     } catch (error) {
       log.warn(
@@ -190,4 +208,14 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
 
 function aborted(signal: AbortSignal): Promise<string> {
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve('stopped'), { once: true }));
+}
+
+/** Runs what it is given one after another. */
+function oneByOne(): <T>(work: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
+  };
 }

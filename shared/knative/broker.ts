@@ -3,8 +3,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../host/contract.ts';
 import type { Broker } from '../ports/broker.ts';
-import type { Dead } from './dead.ts';
-import type { Later } from './later.ts';
+import type { Storage } from '../ports/storage.ts';
+import { createDead, type Dead } from './dead.ts';
+import { createLater, type Later } from './later.ts';
 import { createReceiver } from './receive.ts';
 import { createSink } from './sink.ts';
 
@@ -15,10 +16,13 @@ export interface KnativeOptions {
   sink?: string | undefined;
   /** K_CE_OVERRIDES. */
   overrides?: string | undefined;
-  /** For waits of more than a few seconds. Absent: the broker's own retries have to do. */
-  later?: Later | undefined;
-  /** Dead letters, for processes that list and redrive them; redriving needs `later`. */
-  dead?: Dead | undefined;
+  /**
+   * For waits of more than a few seconds, and for dead letters: opened when first needed. Absent: the broker's own retries have to do, and nothing is
+   * listed or redriven here. Needs `address`.
+   */
+  storage?: (() => Promise<Storage>) | undefined;
+  /** Where a function takes its events: http(s)://… */
+  address?: ((subscription: string) => string) | undefined;
   /** How long a publish may take, handling by everyone included. Default 10 minutes. */
   timeout_ms?: number | undefined;
   /** Pauses before a failed event is tried again, where the delay queue decides. */
@@ -33,9 +37,14 @@ export interface KnativeBroker extends Broker {
 
 /** Throws when the options are wrong. Connects when first needed. */
 export function createKnativeBroker(options: KnativeOptions): KnativeBroker {
-  const { later, dead, log } = options;
+  const { log } = options;
+  const kept = openKept(options);
   const sink = options.sink === undefined ? undefined : createSink({ sink: options.sink, overrides: options.overrides, timeout_ms: options.timeout_ms });
-  const receiver = createReceiver({ later, log, backoff: { ...BACKOFF, ...options.backoff } });
+  const receiver = createReceiver({
+    later: kept && { put: async (...wait) => (await kept()).later.put(...wait) },
+    log,
+    backoff: { ...BACKOFF, ...options.backoff },
+  });
 
   return {
     publish: async (events) => {
@@ -46,16 +55,33 @@ export function createKnativeBroker(options: KnativeOptions): KnativeBroker {
     subscribe: receiver.subscribe,
     handle: receiver.handle,
     deadLetters: async (page) => {
-      if (!dead) throw new Error('This process was given no Storage, so it cannot list dead letters');
-      return dead.list(page);
+      if (!kept) throw new Error('This process was given no Storage, so it cannot list dead letters');
+      return (await kept()).dead.list(page);
     },
     redrive: async (id) => {
-      if (!dead || !later) throw new Error('This process was given no Storage, so it cannot redrive dead letters');
+      if (!kept) throw new Error('This process was given no Storage, so it cannot redrive dead letters');
+      const { dead, later } = await kept();
       await dead.redrive(id, later);
     },
     stop: async (grace_ms) => {
       await receiver.stop(grace_ms);
       sink?.close();
     },
+  };
+}
+
+function openKept({ storage, address, log }: KnativeOptions): (() => Promise<{ later: Later; dead: Dead }>) | undefined {
+  if (!storage || !address) return undefined;
+  let opened: Promise<{ later: Later; dead: Dead }> | undefined;
+  const open = async () => {
+    const dead = createDead(await storage());
+    return { dead, later: createLater({ storage: await storage(), address, dead, log }) };
+  };
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
+    return opened;
   };
 }

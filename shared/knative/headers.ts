@@ -39,7 +39,8 @@ export function fromRequest(headers: Headers, body: Buffer): RawEvent {
     if (!ATTRIBUTE_NAME.test(attribute) || attribute === 'data') throw new InvalidEvent(`"${name.slice(0, 60)}" is no name of an attribute`);
     if (attribute !== 'datacontenttype') event[attribute] = decode(one(headers, name) ?? '');
   }
-  if (event.specversion === undefined) throw new InvalidEvent('Not a CloudEvent: there is no ce-specversion, and the content type is not application/cloudevents+json');
+  if (event.specversion === undefined)
+    throw new InvalidEvent('Not a CloudEvent: there is no ce-specversion, and the content type is not application/cloudevents+json');
   if (body.length > 0) event.data = isJson(type.name) ? json(body) : { base64: body.toString('base64') };
   return event;
 }

@@ -87,7 +87,8 @@ export function createLater({ storage, address, dead, log, now = Date.now }: Lat
       await storage.delete(key);
       return 'delivered';
     }
-    if (!(answer instanceof Error) && [400, 413, 415, 422].includes(answer.status)) return bury(key, kept, readAnswer(answer.text).reason ?? `Answered ${answer.status}`);
+    if (!(answer instanceof Error) && [400, 413, 415, 422].includes(answer.status))
+      return bury(key, kept, readAnswer(answer.text).reason ?? `Answered ${answer.status}`);
     const next = answer instanceof Error ? undefined : nextOf(answer);
     if (next) return postpone(key, { ...kept, attempt: next.attempt, unreached: 0 }, next.after_ms);
     const unreached = (kept.unreached ?? 0) + 1;
@@ -124,7 +125,8 @@ export function createLater({ storage, address, dead, log, now = Date.now }: Lat
 
   return {
     put: async (delivery, after_ms) => {
-      if (!KEY.test(`${PREFIX}${sortable(0)}-${delivery.subscription}-${'0'.repeat(26)}.json`)) throw new Error(`"${delivery.subscription.slice(0, 64)}" is no name of a function`);
+      if (!KEY.test(`${PREFIX}${sortable(0)}-${delivery.subscription}-${'0'.repeat(26)}.json`))
+        throw new Error(`"${delivery.subscription.slice(0, 64)}" is no name of a function`);
       await keep(delivery, after_ms);
     },
     deliverDue: async (at, limit = MAX_UNDER_WAY) => {

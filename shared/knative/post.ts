@@ -1,6 +1,6 @@
 // One POST over connections that are kept, with a bound on everything: time, connections, and what is read of the answer.
-import { Agent, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders, request as httpRequest } from 'node:http';
-import { Agent as SecureAgent, request as httpsRequest } from 'node:https';
+import type { Agent, IncomingHttpHeaders, IncomingMessage, OutgoingHttpHeaders } from 'node:http';
+import process from 'node:process';
 
 const MAX_ANSWER = 8192;
 const MAX_SOCKETS = 256;
@@ -23,21 +23,27 @@ export interface Poster {
 
 export function createPoster(timeout_ms: number): Poster {
   const options = { keepAlive: true, maxSockets: MAX_SOCKETS, maxFreeSockets: MAX_IDLE_SOCKETS, timeout: IDLE_MS };
-  const plain = new Agent(options);
-  const secure = new SecureAgent(options);
+  const agents = new Map<string, Agent>();
+
+  /** Opened when first needed, and by getBuiltinModule: importing by name looks at every export, and TLS is much to load where nobody uses it. */
+  const clientOf = (protocol: string) => {
+    const { request, Agent: Kept } = protocol === 'https:' ? process.getBuiltinModule('node:https') : process.getBuiltinModule('node:http');
+    const agent = agents.get(protocol) ?? new Kept(options);
+    agents.set(protocol, agent);
+    return { request, agent };
+  };
 
   return {
     post: (url, headers, body) =>
       new Promise((resolve, reject) => {
-        const [send, agent] = url.protocol === 'https:' ? [httpsRequest, secure] : [httpRequest, plain];
+        const { request: send, agent } = clientOf(url.protocol);
         const request = send(url, { method: 'POST', agent, headers, timeout: timeout_ms }, (response) => void read(response).then(resolve, reject));
         const late = setTimeout(() => request.destroy(new Error(`no answer within ${timeout_ms / 1000} s`)), timeout_ms);
         request.on('error', reject).on('close', () => clearTimeout(late));
         request.end(body);
       }),
     close: () => {
-      plain.destroy();
-      secure.destroy();
+      for (const agent of agents.values()) agent.destroy();
     },
   };
 }

@@ -80,7 +80,8 @@ export function createReceiver({ later, log, backoff }: ReceiverOptions): Receiv
     } finally {
       to.slots.give();
     }
-    if (settlement.kind === 'retry' && (settlement.waiting || attempt < to.maxAttempts)) return tryAgain(to, event, key, attempt, settlement, failed, queued !== undefined);
+    if (settlement.kind === 'retry' && (settlement.waiting || attempt < to.maxAttempts))
+      return tryAgain(to, event, key, attempt, settlement, failed, queued !== undefined);
     to.attempts.forget(key);
     if (settlement.kind === 'done') return { status: 202 };
     const reason = settlement.kind === 'dead' ? settlement.reason : `Given up after ${attempt} attempts; the last one: ${settlement.reason}`;

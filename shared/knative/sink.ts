@@ -24,7 +24,8 @@ export interface SinkOptions {
 }
 
 export function createSink({ sink, overrides, timeout_ms = TIMEOUT_MS }: SinkOptions): Sink {
-  if (!URL.canParse(sink) || !['http:', 'https:'].includes(new URL(sink).protocol)) throw new Error('K_SINK must be an http(s) URL: a SinkBinding puts it there');
+  if (!URL.canParse(sink) || !['http:', 'https:'].includes(new URL(sink).protocol))
+    throw new Error('K_SINK must be an http(s) URL: a SinkBinding puts it there');
   const url = new URL(sink);
   const extensions = extensionsOf(overrides);
   const poster = createPoster(timeout_ms);
@@ -36,7 +37,8 @@ export function createSink({ sink, overrides, timeout_ms = TIMEOUT_MS }: SinkOpt
       const why = await attempt(headers, body);
       if (!why) return;
       const pause = PAUSES_MS[failures];
-      if (!why.again || pause === undefined) throw new Error(`The event ${event.id} (${event.type}) was not taken by the broker at ${url.host}${url.pathname}: ${why.reason}`);
+      if (!why.again || pause === undefined)
+        throw new Error(`The event ${event.id} (${event.type}) was not taken by the broker at ${url.host}${url.pathname}: ${why.reason}`);
       await new Promise((resolve) => setTimeout(resolve, pause));
     }
   };
@@ -71,6 +73,7 @@ function extensionsOf(overrides: string | undefined): Record<string, string> {
   }
   const entries = Object.entries(extensions as object);
   for (const [name, value] of entries)
-    if (!NAME.test(name) || typeof value !== 'string') throw new Error(`K_CE_OVERRIDES has an extension "${name.slice(0, 60)}" that is none: take lower-case letters, digits, and text`);
+    if (!NAME.test(name) || typeof value !== 'string')
+      throw new Error(`K_CE_OVERRIDES has an extension "${name.slice(0, 60)}" that is none: take lower-case letters, digits, and text`);
   return Object.fromEntries(entries) as Record<string, string>;
 }

@@ -43,8 +43,8 @@ export async function deleteStreams(url: string, prefix: string): Promise<void> 
   const nc = await connect({ servers: url.split(',') });
   try {
     const jsm = await jetstreamManager(nc);
-    const { events, dead, waits } = namesOf(prefix);
-    await Promise.allSettled([events, dead, waits].map((stream) => jsm.streams.delete(stream)));
+    const { events, dead, counts } = namesOf(prefix);
+    await Promise.allSettled([events, dead, counts].map((stream) => jsm.streams.delete(stream)));
   } finally {
     await nc.close();
   }
