@@ -34,5 +34,5 @@ export const commands: Record<string, Entry> = {
   install: { group: 'In a cluster', summary: 'put tidemill into a cluster, or upgrade it', load: async () => (await import('./commands/install.ts')).define },
   doctor: { group: 'In a cluster', summary: 'find what is wrong with an installation', load: async () => (await import('./commands/doctor.ts')).define },
   uninstall: { group: 'In a cluster', summary: 'take tidemill out of a cluster', load: async () => (await import('./commands/uninstall.ts')).define },
-  task: { group: 'Without a server', summary: 'run Tekton Tasks on this machine', load: async () => (await import('./commands/task-run.ts')).define },
+  task: { group: 'Without a server', summary: 'run Tekton Tasks from a file', load: async () => (await import('./commands/task-run.ts')).define },
 };

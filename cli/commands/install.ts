@@ -49,7 +49,8 @@ export const define: Define = (program, cli) => {
     .option('--yes', 'do not ask')
     .action(async ({ timeout, yes, kubeconfig, context, ...words }: Options) => {
       const timeout_s = Number(timeout);
-      if (!Number.isInteger(timeout_s) || timeout_s < 1 || timeout_s > MAX_TIMEOUT_S) throw new CliError(EXIT.usage, `--timeout wants seconds, from 1 to ${MAX_TIMEOUT_S}`);
+      if (!Number.isInteger(timeout_s) || timeout_s < 1 || timeout_s > MAX_TIMEOUT_S)
+        throw new CliError(EXIT.usage, `--timeout wants seconds, from 1 to ${MAX_TIMEOUT_S}`);
       const [{ openCluster }, { installCommand }] = await Promise.all([import('../install/cluster/connect.ts'), import('../install/command.ts')]);
       const cluster = await openCluster({ kubeconfig, context });
       try {

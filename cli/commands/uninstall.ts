@@ -18,7 +18,10 @@ export const define: Define = (program, cli) => {
     .command('uninstall')
     .summary('take tidemill out of a cluster')
     .description('Takes away what `tidemill install` put into the cluster. Projects, and all else that was made with it, stay unless --all is said.')
-    .addHelpText('before', 'Examples:\n  tidemill uninstall --dry-run\n  tidemill uninstall --yes\n  tidemill uninstall --all      the projects, artifacts and releases of every namespace as well\n\n')
+    .addHelpText(
+      'before',
+      'Examples:\n  tidemill uninstall --dry-run\n  tidemill uninstall --yes\n  tidemill uninstall --all      the projects, artifacts and releases of every namespace as well\n\n',
+    )
     .option('--namespace <name>', 'where tidemill itself runs', 'tidemill-system')
     .option('--keep-data', 'keep the definitions and their objects (this is so unless --all is said)')
     .option('--all', 'take away the definitions, and with them every project, artifact and release of the cluster')

@@ -27,7 +27,9 @@ export async function installCommand(cluster: Cluster, options: InstallOptions, 
 }
 
 function questionOf({ wanted, installed, survey }: Plan, { server }: Cluster): string {
-  const what = installed ? `Bring tidemill ${installed.version} in ${wanted.namespace} to ${wanted.version}` : `Install tidemill ${wanted.version} in ${wanted.namespace}`;
+  const what = installed
+    ? `Bring tidemill ${installed.version} in ${wanted.namespace} to ${wanted.version}`
+    : `Install tidemill ${wanted.version} in ${wanted.namespace}`;
   const goes = survey.stale.length > 0 ? `, and take away ${survey.stale.length} objects that are no longer needed` : '';
   return `${what}, on ${server}${goes}? [y/N] `;
 }
@@ -61,22 +63,32 @@ function tellOutcome({ applied, removed, unready, addresses, findings }: Outcome
     cli.exitCode = EXIT.failed;
     if (cli.json()) return cli.answer({ installed: true, ready: false, ...done }, '');
     for (const { object, why } of unready) cli.note(`${cli.noteStyle.red('✗')} ${object}: ${why}`);
-    cli.note(`\nIt is applied, and ${unready.length} of it do not work yet. What to do:\n  tidemill doctor --namespace ${namespace}\n  tidemill install      again, when it is mended`);
+    cli.note(
+      `\nIt is applied, and ${unready.length} of it do not work yet. What to do:\n  tidemill doctor --namespace ${namespace}\n  tidemill install      again, when it is mended`,
+    );
     return;
   }
   cli.answer({ installed: true, ready: true, ...done }, () => reportText(addresses, wanted, cli.style));
 }
 
-export async function uninstallCommand(cluster: Cluster, options: { namespace: string; all: boolean; yes: boolean; dryRun: boolean; timeout_s: number }, cli: Cli): Promise<void> {
+export async function uninstallCommand(
+  cluster: Cluster,
+  options: { namespace: string; all: boolean; yes: boolean; dryRun: boolean; timeout_s: number },
+  cli: Cli,
+): Promise<void> {
   const { namespace, all } = options;
   const removal = await planUninstall(cluster.resources, namespace, all);
   const nothing = removal.objects.length === 0 && !removal.namespace && removal.definitions.length === 0;
   if (nothing) return cli.answer({ namespace, removed: [] }, `There is no installation in ${namespace}.`);
   if (all && removal.others.length > 0)
-    throw new CliError(EXIT.refused, `The definitions are also those of the installations in ${removal.others.join(', ')}: take those away first, or leave --all out`);
+    throw new CliError(
+      EXIT.refused,
+      `The definitions are also those of the installations in ${removal.others.join(', ')}: take those away first, or leave --all out`,
+    );
   const goes = [...removal.objects, ...removal.definitions, ...(removal.namespace ? [removal.namespace] : [])].map(titleOf);
   const { text, data } = describe(removal, namespace, all);
-  if (options.dryRun) return cli.answer({ dryRun: true, namespace, remove: goes, ...data }, `${goes.map((title) => `- ${title}`).join('\n')}\n${text}\nNothing was changed.`);
+  if (options.dryRun)
+    return cli.answer({ dryRun: true, namespace, remove: goes, ...data }, `${goes.map((title) => `- ${title}`).join('\n')}\n${text}\nNothing was changed.`);
   if (!options.yes) {
     if (cli.io.stdin.isTTY !== true) throw new CliError(EXIT.usage, `${text}\nTo do that, say --yes.`);
     if (!(await agreed(cli, `${text}\nGo on? [y/N] `))) throw new CliError(EXIT.interrupted, 'Nothing was changed.');
@@ -85,7 +97,9 @@ export async function uninstallCommand(cluster: Cluster, options: { namespace: s
   if (left.length > 0) cli.exitCode = EXIT.failed;
   const still = left.map(titleOf);
   cli.answer({ namespace, removed: goes.filter((title) => !still.includes(title)), left: still, ...data }, () =>
-    left.length > 0 ? `Not gone yet: ${still.join(', ')}\nIts finalizers say who has to act first: kubectl get … --output yaml` : `tidemill is gone from ${namespace}. ${keptText(removal, all)}`,
+    left.length > 0
+      ? `Not gone yet: ${still.join(', ')}\nIts finalizers say who has to act first: kubectl get … --output yaml`
+      : `tidemill is gone from ${namespace}. ${keptText(removal, all)}`,
   );
 }
 
@@ -96,7 +110,10 @@ function describe(removal: Removal, namespace: string, all: boolean): { text: st
   return { text: `This takes away ${parts.join(', ')}. ${keptText(removal, all)}`, data: { kept: all ? {} : kept } };
 }
 
-const countsOf = (kept: Removal['kept']) => Object.entries(kept).map(([kind, count]) => `${count} ${kind}`).join(', ');
+const countsOf = (kept: Removal['kept']) =>
+  Object.entries(kept)
+    .map(([kind, count]) => `${count} ${kind}`)
+    .join(', ');
 
 function keptText({ kept }: Removal, all: boolean): string {
   const bytes = 'What is in the bucket stays.';

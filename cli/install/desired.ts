@@ -31,7 +31,9 @@ export function desiredOf(wanted: Wanted, made: (namespace: string) => boolean):
   const all = [...manifests({ overlay, size, namespace, image, settings }), ...wanted.projects.flatMap((project) => projectNamespace(project, namespace))];
   const own = all.filter(({ kind }) => kind !== 'Namespace').map((object) => noted(stamped(object, namespace), wanted));
   const system = all.filter(({ kind }) => kind === 'Namespace').map((object) => madeBy(stamped(object, namespace), made(namespace)));
-  const projects = wanted.projects.map((name) => madeBy({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { [LABELS.managedBy]: 'tidemill' } } }, made(name)));
+  const projects = wanted.projects.map((name) =>
+    madeBy({ apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels: { [LABELS.managedBy]: 'tidemill' } } }, made(name)),
+  );
   return {
     definitions: customResources().map((definition) => crd(definition as unknown as KubeObject, version)),
     // A namespace that somebody else made is his: nothing is written into it.

@@ -26,6 +26,8 @@ export async function looked(check: string, look: () => Promise<Finding[]>): Pro
   try {
     return await look();
   } catch (error) {
-    return [wrong(check, `cannot be looked at: ${(error as Error).message}`, 'See that you may read it, and that the API server answers: kubectl auth can-i --list')];
+    return [
+      wrong(check, `cannot be looked at: ${(error as Error).message}`, 'See that you may read it, and that the API server answers: kubectl auth can-i --list'),
+    ];
   }
 }

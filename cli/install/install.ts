@@ -51,7 +51,9 @@ export async function planInstall(cluster: Cluster, words: InstallOptions, cli: 
   const installed = await readInstalled(resources, namespace);
   const wanted = wantedOf(words, installed, cli.io.env);
   const secrets = await secretValues(wanted, resources, cli.io.env, ask);
-  const namespaces = new Map(await Promise.all([wanted.namespace, ...wanted.projects].map(async (name) => [name, await namespaceNamed(resources, name)] as const)));
+  const namespaces = new Map(
+    await Promise.all([wanted.namespace, ...wanted.projects].map(async (name) => [name, await namespaceNamed(resources, name)] as const)),
+  );
   const desired = desiredOf(wanted, (name) => {
     const there = namespaces.get(name);
     return !there || there.metadata.annotations?.[MADE_BY] !== undefined;
@@ -82,7 +84,13 @@ async function strangers(resources: Resources, namespace: string, there: { metad
   const pods = await resources.list('v1', 'Pod', { namespace });
   const others = pods.filter((pod) => !isOurs(pod)).map(({ metadata }) => metadata.name);
   if (others.length === 0) return [];
-  return [wrong('Namespace', `${namespace} is used by others (${others.slice(0, 3).join(', ')})`, 'tidemill wants a namespace of its own, which it restricts: --namespace NAME')];
+  return [
+    wrong(
+      'Namespace',
+      `${namespace} is used by others (${others.slice(0, 3).join(', ')})`,
+      'tidemill wants a namespace of its own, which it restricts: --namespace NAME',
+    ),
+  ];
 }
 
 export async function showChanges(cluster: Cluster, plan: Plan): Promise<Change[]> {
@@ -131,7 +139,12 @@ export async function runInstall(cluster: Cluster, plan: Plan, options: InstallO
     const prune = async () => {
       const left = await removeAll(resources, surveyed.stale, REMOVE_MS);
       removed.push(...surveyed.stale.map(({ kind, metadata }) => `${kind} ${metadata.name}`));
-      return left.length > 0 ? `${left.length} are not gone yet: ${left.slice(0, 3).map(({ kind, metadata }) => `${kind} ${metadata.name}`).join(', ')}` : `${surveyed.stale.length} objects`;
+      return left.length > 0
+        ? `${left.length} are not gone yet: ${left
+            .slice(0, 3)
+            .map(({ kind, metadata }) => `${kind} ${metadata.name}`)
+            .join(', ')}`
+        : `${surveyed.stale.length} objects`;
     };
     // Functions of the other overlay have the same names in other kinds: they make way first.
     const changesOverlay = installed !== undefined && installed.overlay !== wanted.overlay;
@@ -140,7 +153,12 @@ export async function runInstall(cluster: Cluster, plan: Plan, options: InstallO
       await steps.run(name, async (tell) => {
         const said = await apply(objects);
         // Who publishes is given its sink when it starts.
-        if (name === 'broker') await wait(objects.filter(({ kind }) => kind === 'Broker'), DEFINITIONS_MS, tell);
+        if (name === 'broker')
+          await wait(
+            objects.filter(({ kind }) => kind === 'Broker'),
+            DEFINITIONS_MS,
+            tell,
+          );
         return said;
       });
     }

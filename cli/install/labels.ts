@@ -24,4 +24,5 @@ export function stamped(object: KubeObject, installation: string): KubeObject {
 }
 
 export const isOurs = ({ metadata: { labels } }: { metadata: { labels?: Record<string, string> } }): boolean => labels?.[LABELS.partOf] === 'tidemill';
-export const installationOf = ({ metadata: { labels } }: { metadata: { labels?: Record<string, string> } }): string | undefined => labels?.[LABELS.installation];
+export const installationOf = ({ metadata: { labels } }: { metadata: { labels?: Record<string, string> } }): string | undefined =>
+  labels?.[LABELS.installation];

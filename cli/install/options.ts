@@ -1,6 +1,17 @@
 // What is to be installed: from the words that were typed, else from what is installed already, else by default.
 import pkg from '../../package.json' with { type: 'json' };
-import { CONFIG, DEFAULTS, IMAGE, OPTIONAL, type Overlay, OVERLAYS, type Settings, type Size, SIZES, SYSTEM_NAMESPACE } from '../../knative/generate/options.ts';
+import {
+  CONFIG,
+  DEFAULTS,
+  IMAGE,
+  OPTIONAL,
+  type Overlay,
+  OVERLAYS,
+  type Settings,
+  type Size,
+  SIZES,
+  SYSTEM_NAMESPACE,
+} from '../../knative/generate/options.ts';
 import { CliError, EXIT } from '../exit.ts';
 import type { Live, Resources } from './cluster/resources.ts';
 import { INSTALLED, LABELS } from './labels.ts';
@@ -93,7 +104,8 @@ export function wantedOf(words: Words, installed: Installed | undefined, env: Re
     ...(words.siteHost !== undefined && { TIDEMILL_SITE_HOST: host(words.siteHost) }),
   };
   const projects = (words.projectNamespace ?? []).map((name) => named(name, '--project-namespace'));
-  if (projects.includes(namespace)) throw new CliError(EXIT.usage, `Projects cannot stand in ${namespace}, where tidemill itself runs: name another --project-namespace`);
+  if (projects.includes(namespace))
+    throw new CliError(EXIT.usage, `Projects cannot stand in ${namespace}, where tidemill itself runs: name another --project-namespace`);
   const settings: CompleteSettings = { ...DEFAULTS, ...installed?.settings, ...given };
   // The API and the sites are of one namespace: the first that was ever named.
   if (!installed && projects[0] !== undefined) settings.TIDEMILL_NAMESPACE = projects[0];
@@ -114,7 +126,10 @@ function keptImage(installed: Installed | undefined): string {
   const toMake = '--image NAME\nTo make one and push it: npm run image -- --push REGISTRY/PATH:TAG';
   if (!installed || installed.image === IMAGE) throw new CliError(EXIT.usage, `Which image the functions run in has to be said: ${toMake}`);
   if (installed.version === pkg.version) return installed.image;
-  throw new CliError(EXIT.usage, `${installed.image} is the image of tidemill ${installed.version}; this is ${pkg.version}, so its image has to be named: ${toMake}`);
+  throw new CliError(
+    EXIT.usage,
+    `${installed.image} is the image of tidemill ${installed.version}; this is ${pkg.version}, so its image has to be named: ${toMake}`,
+  );
 }
 
 function chosen<T extends string>(option: string, values: readonly T[], value: string | undefined): T | undefined {
@@ -130,12 +145,17 @@ function named(name: string, option: string): string {
 }
 
 function imageName(name: string, option: string): string {
-  if (!IMAGE_NAME.test(name) || name.length > 512) throw new CliError(EXIT.usage, `${option} ${JSON.stringify(name)} is no name of an image, as in ghcr.io/you/tidemill:1.0.0`);
+  if (!IMAGE_NAME.test(name) || name.length > 512)
+    throw new CliError(EXIT.usage, `${option} ${JSON.stringify(name)} is no name of an image, as in ghcr.io/you/tidemill:1.0.0`);
   return name;
 }
 
 function host(name: string): string {
   const plain = name.toLowerCase().replace(/^\*\./, '');
-  if (!HOST.test(plain)) throw new CliError(EXIT.usage, `--site-host ${JSON.stringify(name)} is no host name, as in sites.example.com: a site is served on <project>.sites.example.com`);
+  if (!HOST.test(plain))
+    throw new CliError(
+      EXIT.usage,
+      `--site-host ${JSON.stringify(name)} is no host name, as in sites.example.com: a site is served on <project>.sites.example.com`,
+    );
   return plain;
 }

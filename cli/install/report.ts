@@ -12,7 +12,10 @@ export interface Addresses {
 
 const WEBHOOK_PATH = '/webhooks/github';
 
-export async function addressesOf(resources: Resources, { namespace, overlay, settings }: Pick<Wanted, 'namespace' | 'overlay' | 'settings'>): Promise<Addresses> {
+export async function addressesOf(
+  resources: Resources,
+  { namespace, overlay, settings }: Pick<Wanted, 'namespace' | 'overlay' | 'settings'>,
+): Promise<Addresses> {
   const url = async (name: string) => {
     if (overlay !== 'knative') return undefined;
     const service = await resources.get({ apiVersion: 'serving.knative.dev/v1', kind: 'Service', metadata: { name, namespace } });

@@ -48,7 +48,13 @@ export async function secretValues(wanted: Wanted, resources: Resources, env: En
   return { tidemill, storage, added };
 }
 
-async function storageValues(wanted: Wanted, kept: Values | undefined, resources: Resources, env: Env, ask?: (question: string) => Promise<string>): Promise<Values | undefined> {
+async function storageValues(
+  wanted: Wanted,
+  kept: Values | undefined,
+  resources: Resources,
+  env: Env,
+  ask?: (question: string) => Promise<string>,
+): Promise<Values | undefined> {
   if (wanted.s3Secret === 'none') return undefined;
   if (wanted.s3Secret !== undefined) return await copied(wanted.s3Secret, wanted.namespace, resources);
   if (kept?.[S3_KEYS.id] && kept[S3_KEYS.secret]) return kept;

@@ -43,7 +43,13 @@ export async function planUninstall(resources: Resources, namespace: string, all
 }
 
 /** Returns what is still there when the time is over. */
-export async function runUninstall(resources: Resources, namespace: string, removal: Removal, timeout_ms: number, tell: (step: string) => void): Promise<Live[]> {
+export async function runUninstall(
+  resources: Resources,
+  namespace: string,
+  removal: Removal,
+  timeout_ms: number,
+  tell: (step: string) => void,
+): Promise<Live[]> {
   if (await unsetTektonEvents(resources, namespace)) tell("Tekton's events no longer go to the Broker");
   tell(`removing ${removal.objects.length} objects`);
   const left = await removeAll(resources, removal.objects, timeout_ms);

@@ -1,8 +1,8 @@
 // One bundle per function and per edge, by esbuild. What several share stands in chunks once, and what is imported lazily stays in chunks of its own.
 import { readdirSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import type { Plugin } from 'esbuild';
 import { functions } from '../../functions/graph.ts';
+import { builtins, startedModules, zodAsNamespace } from './bundle-plugins.ts';
 import { type Entry, file } from './layers/entry.ts';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
@@ -32,7 +32,7 @@ export async function bundle(wanted: readonly Source[], root = ROOT): Promise<En
   const { outputFiles } = await build({
     absWorkingDir: root,
     entryPoints: wanted.map(({ name }) => ({ in: `tidemill:${name}`, out: name })),
-    plugins: [virtual(wanted, root)],
+    plugins: [startedModules(wanted, root), builtins, zodAsNamespace(root)],
     outdir: 'app',
     chunkNames: 'chunks/[name]-[hash]',
     outExtension: { '.js': '.mjs' },
@@ -43,25 +43,13 @@ export async function bundle(wanted: readonly Source[], root = ROOT): Promise<En
     platform: 'node',
     target: 'node24',
     minifySyntax: true,
-    keepNames: true,
     legalComments: 'linked',
     treeShaking: true,
     conditions: ['node', 'import', 'production'],
     define: { 'process.env.NODE_ENV': '"production"' },
     // Packages of the older kind ask for Node's own modules by require, which a module has not of itself.
-    banner: { js: `import { createRequire as tidemillRequire } from 'node:module';\nconst require = tidemillRequire(import.meta.url);` },
+    banner: { js: `const require = process.getBuiltinModule('node:module').createRequire(import.meta.url);` },
     logLevel: 'silent',
   });
   return outputFiles.map(({ path, contents }) => file(relative(root, path), Buffer.from(contents))).toSorted((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-function virtual(wanted: readonly Source[], root: string): Plugin {
-  const codes = new Map(wanted.map(({ name, code }) => [name, code]));
-  return {
-    name: 'tidemill',
-    setup: (build) => {
-      build.onResolve({ filter: /^tidemill:/ }, ({ path }) => ({ path: path.slice('tidemill:'.length), namespace: 'tidemill' }));
-      build.onLoad({ filter: /.*/, namespace: 'tidemill' }, ({ path }) => ({ contents: codes.get(path) ?? '', loader: 'ts', resolveDir: root }));
-    },
-  };
 }

@@ -46,12 +46,18 @@ export async function checkTekton(resources: Resources): Promise<Finding[]> {
   const tekton = await findTekton(resources);
   if (!tekton) return [note('Tekton Pipelines', 'is there, and its controller was not found: whether it runs cannot be said')];
   const info = await resources.get({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'pipelines-info', namespace: tekton.namespace } });
-  const text = (info?.['data'] as Record<string, string> | undefined)?.['version'] ?? tekton.controller.metadata.labels?.['app.kubernetes.io/version'] ?? 'unknown';
+  const text =
+    (info?.['data'] as Record<string, string> | undefined)?.['version'] ?? tekton.controller.metadata.labels?.['app.kubernetes.io/version'] ?? 'unknown';
   const version = versionOf(text);
-  if (version && isOlder(version, TEKTON)) return [wrong('Tekton Pipelines', `${text} is too old: ${versionText(TEKTON)} is the first that will do`, RELEASES.tekton)];
+  if (version && isOlder(version, TEKTON))
+    return [wrong('Tekton Pipelines', `${text} is too old: ${versionText(TEKTON)} is the first that will do`, RELEASES.tekton)];
   if (!isAvailable(tekton.controller))
     return [
-      wrong('Tekton Pipelines', `${text}: its controller does not run`, `kubectl --namespace ${tekton.namespace} describe deployment ${tekton.controller.metadata.name}`),
+      wrong(
+        'Tekton Pipelines',
+        `${text}: its controller does not run`,
+        `kubectl --namespace ${tekton.namespace} describe deployment ${tekton.controller.metadata.name}`,
+      ),
     ];
   return [ok('Tekton Pipelines', `${text} in ${tekton.namespace}`)];
 }

@@ -29,5 +29,11 @@ export async function checkRights(resources: Resources, objects: readonly KubeOb
   const list = missing.flat();
   if (list.length === 0) return [ok('Your rights', 'you may install')];
   const shown = list.slice(0, 6).join(', ') + (list.length > 6 ? ` and ${list.length - 6} more` : '');
-  return [wrong('Your rights', `you may not ${shown}`, 'Installing defines kinds and roles, which takes a cluster administrator: ask one, or use the context of one (--context)')];
+  return [
+    wrong(
+      'Your rights',
+      `you may not ${shown}`,
+      'Installing defines kinds and roles, which takes a cluster administrator: ask one, or use the context of one (--context)',
+    ),
+  ];
 }

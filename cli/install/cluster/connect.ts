@@ -28,6 +28,8 @@ export async function openCluster({ kubeconfig, context }: ClusterOptions): Prom
     const client = createKubeClient({ connect: async () => connection });
     return { resources: createResources(client), server: connection.server, close: () => client.close() };
   } catch (error) {
-    throw new CliError(EXIT.unreachable, `No cluster was found: ${(error as Error).message}\nSet KUBECONFIG or give --kubeconfig, as for kubectl.`, { cause: error });
+    throw new CliError(EXIT.unreachable, `No cluster was found: ${(error as Error).message}\nSet KUBECONFIG or give --kubeconfig, as for kubectl.`, {
+      cause: error,
+    });
   }
 }

@@ -40,7 +40,8 @@ export async function podTrouble(resources: Resources, namespace: string, labelS
 async function troubleOf(pod: Live, resources: Resources): Promise<Readiness | undefined> {
   const { name } = pod.metadata;
   const status = (pod.status ?? {}) as PodStatus;
-  if (status.phase === 'Failed') return { state: 'stuck', why: `pod ${name} ended: ${[status.reason, status.message].filter(Boolean).join(': ') || 'no reason given'}` };
+  if (status.phase === 'Failed')
+    return { state: 'stuck', why: `pod ${name} ended: ${[status.reason, status.message].filter(Boolean).join(': ') || 'no reason given'}` };
   const scheduled = pod.status?.conditions?.find(({ type }) => type === 'PodScheduled');
   if (scheduled?.status === 'False') return { state: 'waiting', why: `pod ${name} has no node: ${scheduled.message ?? scheduled.reason}` };
   for (const container of [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])]) {

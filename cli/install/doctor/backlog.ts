@@ -33,14 +33,26 @@ async function checkOutboxes(resources: Resources, { projects, namespace }: Want
   });
   if (stuck.length === 0) return [ok('Outboxes', 'nothing waits to be published')];
   const shown = stuck.slice(0, 3).map(titleOf).join(', ');
-  return [wrong('Outboxes', `${stuck.length} objects have had events to publish for more than ${OLD_MS / 60_000} minutes: ${shown}`, `Does the watcher work? kubectl --namespace ${namespace} logs deployment/watcher`)];
+  return [
+    wrong(
+      'Outboxes',
+      `${stuck.length} objects have had events to publish for more than ${OLD_MS / 60_000} minutes: ${shown}`,
+      `Does the watcher work? kubectl --namespace ${namespace} logs deployment/watcher`,
+    ),
+  ];
 }
 
 async function checkLetters(resources: Resources, wanted: Wanted): Promise<Finding[]> {
   const count = wanted.overlay === 'knative' ? await storedLetters(resources, wanted) : await streamedLetters(resources, wanted);
   if (typeof count === 'string') return [note('Dead letters', `cannot be counted from here: ${count}`, 'tidemill --server … deadletters list')];
   if (count === 0) return [ok('Dead letters', 'none')];
-  return [wrong('Dead letters', `${count >= MOST ? `${MOST} or more` : count} events were given up`, 'tidemill --server … deadletters list      says why; redrive gives them another chance')];
+  return [
+    wrong(
+      'Dead letters',
+      `${count >= MOST ? `${MOST} or more` : count} events were given up`,
+      'tidemill --server … deadletters list      says why; redrive gives them another chance',
+    ),
+  ];
 }
 
 /** A sentence: why they could not be looked at. */
@@ -61,7 +73,11 @@ async function storedLetters(resources: Resources, wanted: Wanted): Promise<numb
 async function streamedLetters(resources: Resources, wanted: Wanted): Promise<number | string> {
   const tidemill = (await readSecret(resources, wanted.namespace, SECRETS.tidemill)) ?? {};
   const { url, user, password: pass, token } = natsAccess(wanted, { tidemill });
-  const [{ connect }, { jetstreamManager }, { namesOf }] = await Promise.all([import('nats'), import('@nats-io/jetstream'), import('../../../shared/jetstream/options.ts')]);
+  const [{ connect }, { jetstreamManager }, { namesOf }] = await Promise.all([
+    import('nats'),
+    import('@nats-io/jetstream'),
+    import('../../../shared/jetstream/options.ts'),
+  ]);
   try {
     const given = { ...(user !== undefined && { user }), ...(pass !== undefined && { pass }), ...(token !== undefined && { token }) };
     const nc = await connect({ servers: url.split(',').map((one) => one.trim()), ...given, timeout: 5000, reconnect: false });

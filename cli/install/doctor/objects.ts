@@ -30,7 +30,9 @@ export async function checkObjects(resources: Resources, wanted: Wanted, again: 
     if (what === 'create') return [wrong('Objects', `${object} is missing`, again)];
     if (what !== 'change') return [];
     const shown = fields.slice(0, MAX_FIELDS).map(({ path, before, after }) => `${path} is ${before}, not ${after}`);
-    return [note('Objects', `${object} was changed by somebody: ${shown.join('; ')}${fields.length > MAX_FIELDS ? '; …' : ''}`, `${again}      takes that back`)];
+    return [
+      note('Objects', `${object} was changed by somebody: ${shown.join('; ')}${fields.length > MAX_FIELDS ? '; …' : ''}`, `${again}      takes that back`),
+    ];
   });
   if (there.stale.length > 0) findings.push(note('Objects', `${there.stale.length} of an earlier version are left`, again));
   return findings.length > 0 ? [...there.foreign, ...findings] : [...there.foreign, ok('Objects', `${objects.length}, as they were applied`)];

@@ -34,7 +34,11 @@ async function ofNamespace(resources: Resources, name: string, { wanted, again, 
   if (!account) findings.push(wrong('Projects', `${name} has no service account ${BUILD_ACCOUNT}, which builds run as`, again));
   if (namespace.metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'restricted' && !flag)
     findings.push(
-      note('Projects', `${name} is restricted, and Tekton's own containers are not made for that`, 'Set set-security-context to "true" in the ConfigMap feature-flags of Tekton'),
+      note(
+        'Projects',
+        `${name} is restricted, and Tekton's own containers are not made for that`,
+        'Set set-security-context to "true" in the ConfigMap feature-flags of Tekton',
+      ),
     );
   return findings;
 }

@@ -16,9 +16,17 @@ export async function checkReach(resources: Resources, { namespace }: Wanted): P
   if (refused.length === asked.length) return [note('Reached from inside', `the functions cannot be asked from here: ${refused[0]!.why}`)];
   const told = asked.flatMap(({ name, lines = [] }) => lines.map((line) => ({ name, line })));
   const bad = told.filter(({ line }) => /^[a-z -]+: /.test(line) && !line.endsWith(': ok'));
-  if (bad.length > 0) return bad.map(({ name, line }) => wrong('Reached from inside', `${name} says: ${line}`, REMEDY[line.split(':')[0]!] ?? `kubectl --namespace ${namespace} logs deployment/${name}`));
+  if (bad.length > 0)
+    return bad.map(({ name, line }) =>
+      wrong('Reached from inside', `${name} says: ${line}`, REMEDY[line.split(':')[0]!] ?? `kubectl --namespace ${namespace} logs deployment/${name}`),
+    );
   const things = [...new Set(told.flatMap(({ line }) => (line.endsWith(': ok') ? [line.slice(0, -4)] : [])))];
-  return [ok('Reached from inside', things.length > 0 ? `${things.join(', ')}, as ${asked.map(({ name }) => name).join(', ')} say` : `${asked.map(({ name }) => name).join(', ')} are ready`)];
+  return [
+    ok(
+      'Reached from inside',
+      things.length > 0 ? `${things.join(', ')}, as ${asked.map(({ name }) => name).join(', ')} say` : `${asked.map(({ name }) => name).join(', ')} are ready`,
+    ),
+  ];
 }
 
 const REMEDY: Record<string, string> = {
@@ -35,7 +43,12 @@ async function readyz({ client }: Resources, pod: Live): Promise<{ lines?: strin
   } catch (error) {
     // What is not ready says so by 503, and the answer comes with the error.
     if (error instanceof KubeError && error.status === 503 && /(starting or stopping|ready)\n/.test(error.message))
-      return { lines: error.message.replace(/^.*?: (?=starting|ready)/s, '').replace(/ \(HTTP 503.*$/s, '').split('\n') };
+      return {
+        lines: error.message
+          .replace(/^.*?: (?=starting|ready)/s, '')
+          .replace(/ \(HTTP 503.*$/s, '')
+          .split('\n'),
+      };
     return { why: (error as Error).message.slice(0, 300) };
   }
 }

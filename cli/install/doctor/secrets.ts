@@ -24,14 +24,27 @@ function tidemill(values: Values | undefined, namespace: string, again: string):
     const value = values[key];
     if (!value) return [wrong('Secrets', `${SECRETS.tidemill} has no ${key}, which ${what}`, `${again}      makes one`)];
     if (value.trim().length < MIN_LENGTH)
-      return [wrong('Secrets', `the ${key} has fewer than ${MIN_LENGTH} characters`, `Take it out, and ${again}: kubectl --namespace ${namespace} edit secret ${SECRETS.tidemill}`)];
+      return [
+        wrong(
+          'Secrets',
+          `the ${key} has fewer than ${MIN_LENGTH} characters`,
+          `Take it out, and ${again}: kubectl --namespace ${namespace} edit secret ${SECRETS.tidemill}`,
+        ),
+      ];
     return [];
   });
   return findings.length > 0 ? findings : [ok('Secrets', `${NEEDED.map(({ key }) => key).join(' and ')} are there`)];
 }
 
 function keys(values: Values | undefined, again: string): Finding[] {
-  if (!values) return [note('Keys of S3', `there is no ${SECRETS.storage}: pods have to be let in by themselves`, `or ${again}, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set`)];
+  if (!values)
+    return [
+      note(
+        'Keys of S3',
+        `there is no ${SECRETS.storage}: pods have to be let in by themselves`,
+        `or ${again}, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set`,
+      ),
+    ];
   const missing = Object.values(S3_KEYS).filter((key) => !values[key]);
   if (missing.length > 0) return [wrong('Keys of S3', `${SECRETS.storage} has no ${missing.join(' and no ')}`, `Set ${missing.join(' and ')}, and ${again}`)];
   return [ok('Keys of S3', 'are there')];

@@ -23,7 +23,10 @@ export async function checkWorkloads(resources: Resources, wanted: Wanted): Prom
   const all = await own(resources, wanted, KINDS[wanted.overlay]);
   const unready = await unreadyOf(resources, all);
   const look = `kubectl --namespace ${wanted.namespace} get pods; kubectl --namespace ${wanted.namespace} describe`;
-  if (unready.length > 0) return unready.map(({ object, why }) => wrong('Functions', `${object}: ${why}`, whatToDo(why) ?? `${look} ${object.split(' ')[0]!.toLowerCase()} ${object.split('/')[1] ?? ''}`));
+  if (unready.length > 0)
+    return unready.map(({ object, why }) =>
+      wrong('Functions', `${object}: ${why}`, whatToDo(why) ?? `${look} ${object.split(' ')[0]!.toLowerCase()} ${object.split('/')[1] ?? ''}`),
+    );
   const count = (kind: string) => all.filter((object) => object.kind === kind).length;
   const parts = KINDS[wanted.overlay].map(([, kind]) => `${count(kind)} ${kind}`);
   return [ok('Functions', `${parts.join(', ')}: ready`)];
@@ -32,7 +35,10 @@ export async function checkWorkloads(resources: Resources, wanted: Wanted): Prom
 const REMEDIES: [RegExp, string][] = [
   [/image .* cannot be pulled/, 'See that the image is where the nodes can pull it, and name it: tidemill install --image …'],
   [/secret ".*" not found|couldn't find key/, 'tidemill install makes the Secrets that are missing'],
-  [/violates PodSecurity/, 'A policy of the cluster refuses pods that restricted Pod Security allows, or somebody changed the Deployment: tidemill install takes that back'],
+  [
+    /violates PodSecurity/,
+    'A policy of the cluster refuses pods that restricted Pod Security allows, or somebody changed the Deployment: tidemill install takes that back',
+  ],
   [/has no node/, 'The cluster has no room: add a node, or take --size small'],
 ];
 
@@ -53,7 +59,13 @@ export async function checkSinks(resources: Resources, wanted: Wanted): Promise<
   });
   if (without.length === 0) return [ok('Sinks', `${publishing.length} publish to the Broker`)];
   const names = without.map(({ metadata }) => metadata.name).join(', ');
-  return [wrong('Sinks', `${names} were not told where to publish (no K_SINK)`, `kubectl --namespace ${wanted.namespace} get sinkbindings; does knative-eventing's webhook run?`)];
+  return [
+    wrong(
+      'Sinks',
+      `${names} were not told where to publish (no K_SINK)`,
+      `kubectl --namespace ${wanted.namespace} get sinkbindings; does knative-eventing's webhook run?`,
+    ),
+  ];
 }
 
 /** Clocks of nodes and of this machine may differ so much. */
@@ -73,7 +85,8 @@ export async function checkTektonEvents(resources: Resources, { overlay, namespa
   const events = await readTektonEvents(resources);
   if (!events) return [];
   const rest = 'the watcher sees the ends of TaskRuns by itself, a little later';
-  if (overlay === 'jetstream') return events.setBy === namespace ? [note('Tekton events', `go to ${events.sink}, where nobody of this installation listens`, again)] : [];
+  if (overlay === 'jetstream')
+    return events.setBy === namespace ? [note('Tekton events', `go to ${events.sink}, where nobody of this installation listens`, again)] : [];
   if (events.sink === undefined) return [note('Tekton events', `are not sent; ${rest}`, again)];
   if (events.setBy !== namespace) return [note('Tekton events', `go to ${events.sink}, which is not this installation; ${rest}`)];
   return [ok('Tekton events', `go to ${events.sink}`)];

@@ -32,7 +32,8 @@ async function applyOne(resources: Resources, object: KubeObject): Promise<Live>
       return await resources.apply(object);
     } catch (error) {
       if (!(error instanceof KubeError)) throw error;
-      const passes = error.status === 404 || error.status === 503 || error.status === 504 || (error.status === 500 && /failed calling webhook/.test(error.message));
+      const passes =
+        error.status === 404 || error.status === 503 || error.status === 504 || (error.status === 500 && /failed calling webhook/.test(error.message));
       if (!passes || attempt >= TRIES) throw new CliError(EXIT.refused, `${titleOf(object)} was refused: ${error.message}`, { cause: error });
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }

@@ -28,7 +28,10 @@ export async function changesOf(resources: Resources, wanted: readonly KubeObjec
     }
     // Where the namespace is yet to be made, or the kind to be defined, the server cannot be asked.
     const { namespace } = object.metadata;
-    const canAsk = namespace === undefined || namespaces.has(namespace) || (await resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })) !== undefined;
+    const canAsk =
+      namespace === undefined ||
+      namespaces.has(namespace) ||
+      (await resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })) !== undefined;
     if (canAsk && namespace !== undefined) namespaces.add(namespace);
     if (canAsk) await resources.apply(object, { dryRun: true });
     changes.set(keyOf(object), { what: 'create', object: titleOf(object) });

@@ -37,9 +37,21 @@ function foreignness(object: Live, namespace: string): Finding[] {
   const title = titleOf(object);
   const other = installationOf(object);
   if (other !== undefined && other !== namespace)
-    return [wrong('Other installations', `${title} is of the installation in ${other}`, `A namespace can be served by one: choose another --project-namespace, or tidemill uninstall --namespace ${other}`)];
+    return [
+      wrong(
+        'Other installations',
+        `${title} is of the installation in ${other}`,
+        `A namespace can be served by one: choose another --project-namespace, or tidemill uninstall --namespace ${other}`,
+      ),
+    ];
   if (isOurs(object)) return [];
-  return [wrong('Other objects', `${title} is there and is not tidemill's`, `Choose a namespace of tidemill's own (--namespace), or take it away: kubectl delete ${object.kind.toLowerCase()} ${object.metadata.name}${object.metadata.namespace ? ` --namespace ${object.metadata.namespace}` : ''}`)];
+  return [
+    wrong(
+      'Other objects',
+      `${title} is there and is not tidemill's`,
+      `Choose a namespace of tidemill's own (--namespace), or take it away: kubectl delete ${object.kind.toLowerCase()} ${object.metadata.name}${object.metadata.namespace ? ` --namespace ${object.metadata.namespace}` : ''}`,
+    ),
+  ];
 }
 
 /** A few at a time. The first failure ends it. */

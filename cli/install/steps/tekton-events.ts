@@ -26,7 +26,13 @@ export async function readTektonEvents(resources: Resources): Promise<TektonEven
   const map = tekton && (await resources.get({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG, namespace: tekton.namespace } }));
   if (!map) return undefined;
   const data = (map['data'] ?? {}) as Record<string, string>;
-  return { namespace: tekton.namespace, map, sink: data['sink'] || undefined, formats: data['formats'] || undefined, setBy: map.metadata.annotations?.[LABELS.installation] };
+  return {
+    namespace: tekton.namespace,
+    map,
+    sink: data['sink'] || undefined,
+    formats: data['formats'] || undefined,
+    setBy: map.metadata.annotations?.[LABELS.installation],
+  };
 }
 
 /** Sets the sink to our broker where it is unset, or of this installation. */
