@@ -1,15 +1,8 @@
-// tidemill task run: a Tekton Task or TaskRun as it stands in a file, run here, with no server and no cluster.
+// tidemill task run: a Tekton Task or TaskRun as it stands in a file, run here with no server and no cluster, or by a cluster's Tekton.
 import type { Command } from 'commander';
 import type { Cli, Define } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
-
-export interface TaskRunWords {
-  param?: string[];
-  workspace?: string[];
-  output?: string;
-  name?: string;
-  isolation?: string;
-}
+import type { TaskRunWords } from '../task-run/file.ts';
 
 const EXAMPLES = `Examples:
   tidemill task run task.yaml                          with the defaults of its params
@@ -17,17 +10,21 @@ const EXAMPLES = `Examples:
   tidemill task run pipeline.yaml --name lint          the file has several
   tidemill task run task.yaml -o json > taskrun.json   the TaskRun with its status in Tekton's own form; logs on stderr
   cat task.yaml | tidemill task run -
+  tidemill task run task.yaml --runner tekton          by the Tekton of the cluster that kubectl talks to
 `;
 
 const AFTER = `
 The file may hold what the run refers to as further documents: Tasks, StepActions, ConfigMaps, Secrets and PersistentVolumeClaims.
 Steps run in containers of their images where podman or docker works, else in bubblewrap, else as plain processes of this machine;
 TIDEMILL_ISOLATION=podman|docker|bubblewrap|none or --isolation decides.
+With --runner tekton the run and what it refers to are put into a namespace of the cluster and, with --keep or not, shown in the same way;
+without --keep all of it is taken away again at the end. What the namespace has already, in the same words, is used and left alone.
 
 Exit codes:
   0  succeeded
   1  failed
   2  the file or the command was not understood; the message has the line
+  3  with --runner tekton: there is no cluster, or it lacks something
   130  interrupted: what ran was ended and cleaned up
 `;
 
@@ -55,9 +52,14 @@ function defineRun(task: Command, cli: Cli): void {
     .option('-o, --output <format>', 'json: print the TaskRun, and send logs to stderr')
     .option('--name <name>', 'which Task or TaskRun of the file')
     .option('--isolation <kind>', 'podman, docker, bubblewrap or none')
+    .option('--runner <kind>', 'local (default), or tekton: on a cluster')
+    .option('--namespace <name>', "with --runner tekton: where; default: the file's, else kubectl's")
+    .option('--keep', 'with --runner tekton: leave the TaskRun, and what it needed, in the cluster')
     .action(async (file: string, words: TaskRunWords) => {
+      if (words.runner !== undefined && words.runner !== 'local' && words.runner !== 'tekton')
+        throw new CliError(EXIT.usage, `--runner knows local and tekton, not ${JSON.stringify(words.runner)}`);
       if (words.output !== undefined && words.output !== 'json') throw new CliError(EXIT.usage, `-o knows json, not ${JSON.stringify(words.output)}`);
-      const { runFile } = await import('./task-run-file.ts');
+      const { runFile } = await import('../task-run/run-file.ts');
       cli.exitCode = await runFile(cli, file, words);
     });
 }

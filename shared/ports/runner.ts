@@ -4,6 +4,9 @@ import type { TidemillEvent } from '../events/event.ts';
 import type { NewObj, Obj } from '../objects/kinds.ts';
 import type { Ref } from './objects.ts';
 
+/** Step name of lines that the runner itself writes. */
+export const RUNNER_STEP = 'runner';
+
 export interface LogLine {
   /** Counts the lines of one TaskRun from 1; ask for those after the last that you have. */
   seq: number;

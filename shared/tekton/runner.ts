@@ -101,7 +101,8 @@ async function checkOurs(client: KubeClient, { metadata }: NewObj<'TaskRun'>, ow
   if (!found) throw new Error(`${what} was there, and is gone again; try again`);
   const labels = found.metadata.labels ?? {};
   const other = [LABEL.execution, LABEL.stage, LABEL.step].find((label) => labels[label] !== metadata.labels?.[label]);
-  if (other !== undefined) throw new InvalidTaskRun(`metadata.name: ${what} exists already and is not ours: its label ${other} is ${labels[other] ?? 'not set'}`);
+  if (other !== undefined)
+    throw new InvalidTaskRun(`metadata.name: ${what} exists already and is not ours: its label ${other} is ${labels[other] ?? 'not set'}`);
   const earlier = owner && found.metadata.ownerReferences?.find((each) => each.kind === owner.kind);
   if (earlier && earlier.uid !== owner.uid) throw new Error(`${what} belongs to an earlier ${owner.kind} of this name, and goes with it; try again`);
 }

@@ -185,7 +185,7 @@ export function newTaskRun(under: Pick<RunnerUnderTest, 'namespace'>, name: stri
 }
 
 export async function ended({ runner, namespace, poll_ms }: Pick<RunnerUnderTest, 'runner' | 'namespace' | 'poll_ms'>, name: string): Promise<Obj<'TaskRun'>> {
-  for (const began = Date.now(); Date.now() - began < PATIENCE; ) {
+  for (const began = Date.now(); Date.now() - began < PATIENCE;) {
     const taskRun = await runner.get({ namespace, name });
     if (taskRun && isDone(taskRun.status)) return taskRun;
     await sleep(poll_ms);

@@ -9,7 +9,16 @@ const PURE = ['shared/events/', 'shared/objects/', 'shared/decisions/', 'shared/
 const HANDLER_HELP = ['shared/host/', 'shared/site/'];
 const HOST = ['shared/host/host.ts', 'shared/host/file-secrets.ts', 'shared/host/data-folder.ts', 'shared/host/server-info.ts'];
 /** What adapters and their users agree on: how a step is called, what may be stored in any store. Pure, though it stands in an adapter's folder. */
-const CONVENTIONS = ['shared/runner/builtin.ts', 'shared/storage/keys.ts', 'shared/storage/tree-rules.ts', 'shared/storage/gate.ts'];
+const CONVENTIONS = [
+  'shared/runner/builtin.ts',
+  'shared/runner/events.ts',
+  'shared/runner/engine/lines.ts',
+  'shared/runner/task/merge.ts',
+  'shared/runner/task/spec.ts',
+  'shared/storage/keys.ts',
+  'shared/storage/tree-rules.ts',
+  'shared/storage/gate.ts',
+];
 /** Reaches the machine by itself, beside the ports. */
 const MACHINE_MODULES = /^node:(fs|child_process|worker_threads|cluster|sqlite|net|http|https|http2|tls|dgram|dns|os|process|vm|repl|inspector)(\/|$)/;
 
@@ -108,9 +117,9 @@ export const rules: readonly Rule[] = [
   },
   {
     name: 'the command that runs a Task without a server',
-    from: /^cli\/commands\/task-run/,
-    may: ['cli/', ...PURE, 'shared/runner/'],
-    why: 'it is the local runner with a command line',
+    from: /^cli\/(commands\/task-run|task-run\/)/,
+    may: ['cli/', ...PURE, 'shared/runner/', 'shared/tekton/', 'shared/kubernetes/client/'],
+    why: "it is a runner with a command line, the local one or a cluster's",
   },
   {
     name: 'the command that starts the server',

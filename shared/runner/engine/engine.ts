@@ -49,6 +49,3 @@ export interface EngineOptions {
   /** Called before a process does anything: it must have been written down on return. */
   record(process: ProcessRecord): void;
 }
-
-/** Step name of lines that the runner itself writes. */
-export const RUNNER_STEP = 'runner';

@@ -1,11 +1,11 @@
 // One TaskRun from its beginning to its end: attempts, retries, timeout, and the status in Tekton's own form.
 import type { StepState, TaskRunStatus } from '../../objects/taskrun.ts';
-import { InvalidTaskRun } from '../../ports/runner.ts';
+import { InvalidTaskRun, RUNNER_STEP } from '../../ports/runner.ts';
 import { applyBinding, applyContainer, applySidecar, applyStep, applyVolume } from '../task/apply.ts';
 import { type AttemptEnd, removeFolder, runAttempt } from './attempt.ts';
 import { checkIsolation, checkLabel } from '../task/check.ts';
 import { parseDuration, printDuration } from '../task/duration.ts';
-import { type EngineOptions, type EngineRun, type Ending, RUNNER_STEP } from './engine.ts';
+import type { EngineOptions, EngineRun, Ending } from './engine.ts';
 import type { EnvOptions } from './env.ts';
 import { type Mask, createMask } from './lines.ts';
 import { InvalidValue, checkParams, paramReplacements } from '../task/params.ts';
@@ -58,7 +58,8 @@ async function attemptOnce(run: EngineRun, options: EngineOptions, mask: Mask, r
     options.onStatus(withCondition({ ...shown, steps }, 'Unknown', 'Running', 'Not all Steps in the Task have finished executing', options.now()));
   try {
     const prepared = await prepare(run, options, retriesStatus.length);
-    if ('invalid' in prepared) return failed({ ...shown, ...neverBegun(run.task, prepared.invalid) }, prepared.invalid.reason, prepared.invalid.message, options.now());
+    if ('invalid' in prepared)
+      return failed({ ...shown, ...neverBegun(run.task, prepared.invalid) }, prepared.invalid.reason, prepared.invalid.message, options.now());
     shown = { ...shown, taskSpec: prepared.shown };
     tell([]);
     const setup = { ...prepared, mask, deadline: deadline.signal, envOptions: envOptions(run, options, mask) };

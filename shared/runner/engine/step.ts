@@ -18,7 +18,12 @@ import { contextReplacements, placeReplacements, stepReplacements } from '../tas
 import type { Replacements } from '../task/substitute.ts';
 
 /** How a step's own process ended. */
-export type StepEnd = { kind: 'exited'; code: number } | { kind: 'failed-to-start'; code: number } | { kind: 'skipped' } | { kind: 'timed-out' } | { kind: 'interrupted' };
+export type StepEnd =
+  | { kind: 'exited'; code: number }
+  | { kind: 'failed-to-start'; code: number }
+  | { kind: 'skipped' }
+  | { kind: 'timed-out' }
+  | { kind: 'interrupted' };
 
 /** The passes of substitution for a step or sidecar at this index. */
 export function passesFor(

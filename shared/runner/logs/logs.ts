@@ -1,9 +1,8 @@
 // Logs of TaskRuns: a file of JSON lines each, written behind a small buffer, kept to its latest part, and followed while it grows.
 import { type FileHandle, mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { LogLine } from '../../ports/runner.ts';
+import { type LogLine, RUNNER_STEP } from '../../ports/runner.ts';
 import type { Ref } from '../../ports/objects.ts';
-import { RUNNER_STEP } from '../engine/engine.ts';
 import { type LogWatch, readLog } from './reader.ts';
 
 /** What waits to be written; past it, whoever writes lines waits. Characters. */

@@ -105,6 +105,8 @@ export function checkStepAction(action: unknown, where: string): asserts action 
   walk(action, STEP_ACTION, where);
   const { script, command } = action as StepAction;
   if (script && command?.length) refuse(`${where}.script`, 'cannot be used with command');
+  // Tekton does not either: a param's text would become part of a program that its author did not see.
+  if (script?.includes('$(params')) refuse(`${where}.script`, 'cannot hold params: hand them over by env or args');
 }
 
 const WITH_REF = ['image', 'command', 'args', 'script', 'workingDir', 'env', 'volumeMounts', 'results'] as const;

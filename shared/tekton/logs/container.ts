@@ -1,9 +1,9 @@
-// The log of one step from the kubelet, over lost connections: each line once, in order, until the container has ended or is gone.
+// The log of one container from the kubelet, over lost connections: each line once, in order, until the container has ended or is gone.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeError } from '../../kubernetes/client/error.ts';
 import type { KubeClient } from '../../kubernetes/client/client.ts';
 import { type Mask, linePieces } from '../../runner/engine/lines.ts';
-import { type Pod, containerOf, hasEnded, podPath, readPod } from './pod.ts';
+import { type Pod, hasEnded, podPath, readPod } from './pod.ts';
 
 export interface StepLine {
   /** RFC 3339, UTC, with nine digits of a second. */
@@ -20,7 +20,8 @@ export interface Since {
 export interface ContainerOptions {
   client: KubeClient;
   pod: Pod;
-  step: string;
+  /** Its name in the pod. */
+  container: string;
   mask: Mask;
   follow: boolean;
   since?: Since | undefined;
@@ -38,7 +39,7 @@ const PATIENCE_MS = 60_000;
 
 /** Yields `undefined` once where lines before the next are lost. Returns "gone" when the pod is no longer there. Throws KubeError. */
 export async function* stepLines(options: ContainerOptions): AsyncGenerator<StepLine | undefined, 'ended' | 'gone'> {
-  const { client, pod, step, follow, signal, isOver } = options;
+  const { client, pod, container, follow, signal, isOver } = options;
   let since = options.since;
   let worked = performance.now();
   for (;;) {
@@ -61,14 +62,14 @@ export async function* stepLines(options: ContainerOptions): AsyncGenerator<Step
       continue;
     }
     if (!follow) return 'ended';
-    const state = await stateOf(client, pod, step, signal);
+    const state = await stateOf(client, pod, container, signal);
     if (state !== 'running') return state;
   }
 }
 
 /** What comes after `since`, in pieces. The kubelet knows whole seconds only, so that lines told before come again, and are passed over. */
-async function* newLines({ client, pod, step, mask, follow, signal }: ContainerOptions, since: Since | undefined): AsyncGenerator<StepLine | undefined> {
-  const query = { container: containerOf(step), timestamps: true, follow: follow || undefined, sinceTime: since && `${since.time.slice(0, 19)}Z` };
+async function* newLines({ client, pod, container, mask, follow, signal }: ContainerOptions, since: Since | undefined): AsyncGenerator<StepLine | undefined> {
+  const query = { container, timestamps: true, follow: follow || undefined, sinceTime: since && `${since.time.slice(0, 19)}Z` };
   let time = '';
   let same = 0;
   let met = !since;
@@ -76,6 +77,7 @@ async function* newLines({ client, pod, step, mask, follow, signal }: ContainerO
     const line = timed(raw, time);
     if (!line) continue;
     time = line.time;
+    if (SKIPPED.test(line.text)) continue;
     for (const text of linePieces(line.text, mask)) {
       if (since && time < since.time) continue;
       if (since && time === since.time && same < since.same) {
@@ -90,6 +92,9 @@ async function* newLines({ client, pod, step, mask, follow, signal }: ContainerO
   }
 }
 
+/** Tekton's entrypoint says so in place of a step that does not run; its status says the same. */
+const SKIPPED = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Skipping step because a previous step failed$/;
+
 const STAMPED = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) /;
 
 /** A line that bears no time of its own is the rest of one that was too long; the first one is the kubelet's word that there is no log. */
@@ -100,11 +105,11 @@ function timed(raw: string, before: string): StepLine | undefined {
   return { time: `${inUtc}.${fraction.padEnd(9, '0')}Z`, text: raw.slice(stamp.length) };
 }
 
-async function stateOf(client: KubeClient, pod: Pod, step: string, signal: AbortSignal): Promise<'running' | 'ended' | 'gone'> {
+async function stateOf(client: KubeClient, pod: Pod, container: string, signal: AbortSignal): Promise<'running' | 'ended' | 'gone'> {
   for (const began = performance.now(); ;) {
     const now = await readPod(client, pod.metadata, signal);
     if (now?.metadata.uid !== pod.metadata.uid) return 'gone';
-    if (hasEnded(now, step)) return 'ended';
+    if (hasEnded(now, container)) return 'ended';
     if (performance.now() - began > RECORDED_MS) return 'running';
     await sleep(LOOK_MS, undefined, { signal });
   }

@@ -2,10 +2,10 @@
 import type { Obj } from '../../objects/kinds.ts';
 import { isDone } from '../../objects/taskrun.ts';
 import type { KubeClient } from '../../kubernetes/client/client.ts';
-import type { LogLine } from '../../ports/runner.ts';
-import { RUNNER_STEP } from '../../runner/engine/engine.ts';
-import { type Since, stepLines } from './container.ts';
-import { type Pod, type ReadSecret, maskOf, readPod, stepsOf } from './pod.ts';
+import { type LogLine, RUNNER_STEP } from '../../ports/runner.ts';
+import { type ContainerOptions, type Since, stepLines } from './container.ts';
+import { type Pod, type ReadSecret, containersOf, isReplaced, maskOf, readPod } from './pod.ts';
+import { type Collected, collect } from './sidecars.ts';
 
 export interface SourceLine extends Omit<LogLine, 'seq'> {
   /** uid of the pod that it comes from. Absent: a line of the runner's own. */
@@ -110,23 +110,47 @@ function passOver(
 
 async function* podLines(pod: Pod, { client, feed, follow, readSecret, signal }: FollowOptions, after: LogPosition | undefined): AsyncGenerator<SourceLine> {
   const mask = await maskOf(pod, readSecret);
-  const steps = stepsOf(pod);
   const isOver = async () => {
     const now = await feed.get();
     return !now || isDone(now.status);
   };
-  for (const step of after ? steps.slice(Math.max(0, steps.indexOf(after.step))) : steps) {
-    const lines = stepLines({ client, pod, step, mask, follow, since: step === after?.step ? after : undefined, isOver, signal });
-    try {
-      for (;;) {
-        const { done, value } = await lines.next();
-        if (done && value === 'gone') return;
-        if (done) break;
-        yield value ? { step, stream: 'stdout', ...value, pod: pod.metadata.uid } : note(`lines of step ${step} are missing here: the node no longer keeps them`);
-      }
-    } finally {
-      await lines.return('gone'); // whoever reads may stop in the middle
+  const all = containersOf(pod);
+  const rest = after
+    ? all.slice(
+        Math.max(
+          0,
+          all.findIndex(({ step }) => step === after.step),
+        ),
+      )
+    : all;
+  // Those of sidecars come last: before the end they would be told where lines of steps are yet to come.
+  const withSidecars = follow || (await isOver());
+  const left = rest.filter(({ container, isSidecar }) => !isSidecar || (withSidecars && !isReplaced(pod, container)));
+  const options = (container: string, step: string): ContainerOptions => {
+    return { client, pod, container, mask, follow, since: step === after?.step ? after : undefined, isOver, signal };
+  };
+  const sidecars = new Map(left.filter(({ isSidecar }) => isSidecar).map(({ container, step }) => [container, collect(options(container, step))]));
+  try {
+    for (const { container, step } of left) {
+      const sidecar = sidecars.get(container);
+      const lines = sidecar ? sidecar.lines() : stepLines(options(container, step));
+      if ((yield* named(lines, step, pod)) === 'gone' && !sidecars.size) return;
     }
+  } finally {
+    for (const sidecar of sidecars.values()) await sidecar.stop();
+  }
+}
+
+/** Its lines as those of a step or sidecar. */
+async function* named(lines: Collected, step: string, pod: Pod): AsyncGenerator<SourceLine, 'ended' | 'gone'> {
+  try {
+    for (;;) {
+      const { done, value } = await lines.next();
+      if (done) return value;
+      yield value ? { step, stream: 'stdout', ...value, pod: pod.metadata.uid } : note(`lines of ${step} are missing here: the node no longer keeps them`);
+    }
+  } finally {
+    await lines.return('gone'); // whoever reads may stop in the middle
   }
 }
 

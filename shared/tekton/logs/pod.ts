@@ -15,13 +15,14 @@ export interface Pod {
     containers: Container[];
     volumes?: { secret?: { secretName?: string }; projected?: { sources?: { secret?: { name?: string } }[] } }[];
   };
-  status?: { phase?: string; containerStatuses?: { name: string; state?: { terminated?: object } }[] };
+  status?: { phase?: string; containerStatuses?: { name: string; restartCount?: number; state?: { terminated?: object } }[] };
 }
 
 /** The data of a Secret, decoded; undefined where there is none, or it may not be read: its values are then not masked. */
 export type ReadSecret = (namespace: string, name: string) => Promise<Record<string, string> | undefined>;
 
 const STEP = 'step-';
+const SIDECAR = 'sidecar-';
 
 export function podPath({ namespace, name }: { namespace: string; name: string }): string {
   return `/api/v1/namespaces/${encodeURIComponent(namespace)}/pods/${encodeURIComponent(name)}`;
@@ -36,20 +37,25 @@ export async function readPod(client: KubeClient, ref: { namespace: string; name
   }
 }
 
-/** Names of its steps, in order. */
-export function stepsOf(pod: Pod): string[] {
-  return pod.spec.containers.map(({ name }) => name).flatMap((name) => (name.startsWith(STEP) ? [name.slice(STEP.length)] : []));
+/** Its steps in order, then its sidecars: how lines call them, and what their containers are called. */
+export function containersOf(pod: Pod): { step: string; container: string; isSidecar: boolean }[] {
+  const names = pod.spec.containers.map(({ name }) => name);
+  return [
+    ...names.filter((name) => name.startsWith(STEP)).map((name) => ({ step: name.slice(STEP.length), container: name, isSidecar: false })),
+    ...names.filter((name) => name.startsWith(SIDECAR)).map((name) => ({ step: name, container: name, isSidecar: true })),
+  ];
 }
 
-export function containerOf(step: string): string {
-  return STEP + step;
-}
-
-/** Nothing more comes of this step in this pod. */
-export function hasEnded(pod: Pod, step: string): boolean {
+/** Nothing more comes of this container in this pod. */
+export function hasEnded(pod: Pod, container: string): boolean {
   const { phase, containerStatuses } = pod.status ?? {};
   if (phase === 'Succeeded' || phase === 'Failed') return true;
-  return containerStatuses?.find((status) => status.name === containerOf(step))?.state?.terminated !== undefined;
+  return containerStatuses?.find((status) => status.name === container)?.state?.terminated !== undefined;
+}
+
+/** Tekton ends a sidecar by putting another image in its place: what it printed is gone then. */
+export function isReplaced(pod: Pod, container: string): boolean {
+  return (pod.status?.containerStatuses?.find((status) => status.name === container)?.restartCount ?? 0) > 0;
 }
 
 /** Masks the values of every Secret that the pod's containers or volumes name. */

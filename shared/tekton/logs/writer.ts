@@ -1,10 +1,9 @@
 // Writes the lines of one TaskRun to Storage in chunks, soon after they came, going on where an earlier writer stopped.
 // The number of a chunk's first line is its key, and a key is written once: of two writers one loses, and starts again behind the other.
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { LogLine } from '../../ports/runner.ts';
+import { type LogLine, RUNNER_STEP } from '../../ports/runner.ts';
 import type { Ref } from '../../ports/objects.ts';
 import { AlreadyStored, type Storage } from '../../ports/storage.ts';
-import { RUNNER_STEP } from '../../runner/engine/engine.ts';
 import { type Chunk, type ChunkHead, chunkKey, chunksAfter, encodeChunk, endKey, readChunk } from './chunks.ts';
 import type { LogPosition, SourceLine } from './follow.ts';
 

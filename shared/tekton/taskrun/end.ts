@@ -8,7 +8,9 @@ import { endState, taskRunEvent } from '../../runner/events.ts';
  * dev.tekton.event.taskrun.successful|failed.v1; undefined while it goes on. It holds metadata and how it ended, and neither the Task nor what the
  * steps left: whoever handles it looks at the object, and an event has to fit into a broker's message.
  */
-export function taskRunEnd(taskRun: Obj<'TaskRun'>): TidemillEvent<'dev.tekton.event.taskrun.successful.v1' | 'dev.tekton.event.taskrun.failed.v1'> | undefined {
+export function taskRunEnd(
+  taskRun: Obj<'TaskRun'>,
+): TidemillEvent<'dev.tekton.event.taskrun.successful.v1' | 'dev.tekton.event.taskrun.failed.v1'> | undefined {
   const { status } = taskRun;
   if (!isDone(status)) return undefined;
   const { conditions, startTime, completionTime } = status!;

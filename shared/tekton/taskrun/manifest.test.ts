@@ -35,8 +35,7 @@ function sent(taskSpec: object, more: { labels?: Record<string, string>; spec?: 
   return manifestOf(taskRun, undefined, by) as Sent;
 }
 
-const env = (step: Record<string, unknown>) =>
-  Object.fromEntries((step['env'] as { name: string; value: string }[]).map(({ name, value }) => [name, value]));
+const env = (step: Record<string, unknown>) => Object.fromEntries((step['env'] as { name: string; value: string }[]).map(({ name, value }) => [name, value]));
 
 describe('a step of our own', () => {
   test('runs our program in our image, and is told where its files, results and bytes are', () => {
@@ -68,8 +67,13 @@ describe('a step of our own', () => {
   });
 
   test('is not reached by a stepTemplate, which the other steps have', () => {
-    const stepTemplate = { env: [{ name: 'NODE_OPTIONS', value: '--import=/workspace/evil.mjs' }], volumeMounts: [{ name: 'v', mountPath: '/app' }], image: 'busybox' };
-    const { steps, stepTemplate: left } = sent({ steps: [own, { name: 'b', script: 'true' }], stepTemplate, volumes: [{ name: 'v', emptyDir: {} }] }).spec.taskSpec;
+    const stepTemplate = {
+      env: [{ name: 'NODE_OPTIONS', value: '--import=/workspace/evil.mjs' }],
+      volumeMounts: [{ name: 'v', mountPath: '/app' }],
+      image: 'busybox',
+    };
+    const { steps, stepTemplate: left } = sent({ steps: [own, { name: 'b', script: 'true' }], stepTemplate, volumes: [{ name: 'v', emptyDir: {} }] }).spec
+      .taskSpec;
     expect(JSON.stringify([steps[0], left])).not.toMatch(/NODE_OPTIONS|"\/app"/);
     expect(steps[1]).toMatchObject(stepTemplate);
   });
@@ -81,9 +85,17 @@ describe('a step of our own', () => {
     ['a mount', { steps: [{ ...own, volumeMounts: [] }] }, 'steps[0].volumeMounts'],
     ['copies of its streams', { steps: [{ ...own, stdoutConfig: { path: '/x' } }] }, 'steps[0].stdoutConfig'],
     ['our volume, mounted', { steps: [own, { ...user, volumeMounts: [{ name: 'tidemill-step-token-0', mountPath: '/t' }] }] }, 'steps[1].volumeMounts'],
-    ['our volume, mounted in a sidecar', { steps: [own], sidecars: [{ name: 's', volumeMounts: [{ name: 'tidemill-step-x', mountPath: '/t' }] }] }, 'sidecars[0]'],
+    [
+      'our volume, mounted in a sidecar',
+      { steps: [own], sidecars: [{ name: 's', volumeMounts: [{ name: 'tidemill-step-x', mountPath: '/t' }] }] },
+      'sidecars[0]',
+    ],
     ['our volume, declared', { steps: [own], volumes: [{ name: 'tidemill-step-token-0', emptyDir: {} }] }, 'volumes[0].name'],
-    ['a token of its own', { steps: [own], volumes: [{ name: 'mine', projected: { sources: [{ serviceAccountToken: { audience: 'tidemill', path: 't' } }] } }] }, 'volumes[0]'],
+    [
+      'a token of its own',
+      { steps: [own], volumes: [{ name: 'mine', projected: { sources: [{ serviceAccountToken: { audience: 'tidemill', path: 't' } }] } }] },
+      'volumes[0]',
+    ],
     ['a workspace over our program', { steps: [own], workspaces: [{ name: 'source', mountPath: '/app' }] }, 'workspaces[0].mountPath'],
     ['a workspace over everything', { steps: [own], workspaces: [{ name: 'source', mountPath: '//' }] }, 'workspaces[0].mountPath'],
     ['a workspace by a variable', { steps: [own], workspaces: [{ name: 'source', mountPath: '/$(params.x)' }] }, 'workspaces[0].mountPath'],
@@ -140,11 +152,24 @@ describe('a TaskRun of an execution', () => {
 
 describe('what Tekton refuses', () => {
   const error = (status: number, text: string) =>
-    new KubeError({ status, reason: 'BadRequest', message: `POST /apis/tekton.dev/v1/namespaces/n/taskruns: ${text} (HTTP ${status} BadRequest)`, uncertain: false });
+    new KubeError({
+      status,
+      reason: 'BadRequest',
+      message: `POST /apis/tekton.dev/v1/namespaces/n/taskruns: ${text} (HTTP ${status} BadRequest)`,
+      uncertain: false,
+    });
 
   test.each([
-    [400, 'admission webhook "validation.webhook.pipeline.tekton.dev" denied the request: validation failed: missing field(s): spec.taskSpec.steps[0].Image', 'missing field(s): spec.taskSpec.steps[0].image'],
-    [400, 'admission webhook "webhook.pipeline.tekton.dev" denied the request: mutation failed: cannot decode incoming new object: json: unknown field "imagePolicy"', 'cannot decode incoming new object: json: unknown field "imagePolicy"'],
+    [
+      400,
+      'admission webhook "validation.webhook.pipeline.tekton.dev" denied the request: validation failed: missing field(s): spec.taskSpec.steps[0].Image',
+      'missing field(s): spec.taskSpec.steps[0].image',
+    ],
+    [
+      400,
+      'admission webhook "webhook.pipeline.tekton.dev" denied the request: mutation failed: cannot decode incoming new object: json: unknown field "imagePolicy"',
+      'cannot decode incoming new object: json: unknown field "imagePolicy"',
+    ],
     [403, 'admission webhook "policy.example" denied the request: no such registry', 'no such registry'],
     [422, 'TaskRun.tekton.dev "X" is invalid: metadata.name: Invalid value: "X"', 'TaskRun.tekton.dev "X" is invalid: metadata.name: Invalid value: "X"'],
   ])('%d %s', (status, text, said) => {
@@ -153,7 +178,12 @@ describe('what Tekton refuses', () => {
     expect((refused as Error).message).toBe(said);
   });
 
-  test.each([[403, 'exceeded quota: builds'], [404, 'namespaces "n" not found'], [500, 'failed calling webhook'], [409, 'object is being deleted']])('%d %s is no fault of the TaskRun', (status, text) => {
+  test.each([
+    [403, 'exceeded quota: builds'],
+    [404, 'namespaces "n" not found'],
+    [500, 'failed calling webhook'],
+    [409, 'object is being deleted'],
+  ])('%d %s is no fault of the TaskRun', (status, text) => {
     const given = error(status, text);
     expect(refusal(given)).toBe(given);
   });

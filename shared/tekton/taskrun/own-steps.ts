@@ -103,12 +103,15 @@ function checkOthers(task: TaskSpec): void {
     if (taken) throw new InvalidTaskRun(`spec.taskSpec.${where}.volumeMounts: volumes named ${OWN_VOLUMES}… are tidemill's own`);
   }
   for (const [index, volume] of volumes.entries()) {
-    if (volume.name?.startsWith(OWN_VOLUMES)) throw new InvalidTaskRun(`spec.taskSpec.volumes[${index}].name: names that begin with ${OWN_VOLUMES} are tidemill's own`);
+    if (volume.name?.startsWith(OWN_VOLUMES))
+      throw new InvalidTaskRun(`spec.taskSpec.volumes[${index}].name: names that begin with ${OWN_VOLUMES} are tidemill's own`);
     const { projected } = volume as { projected?: { sources?: { serviceAccountToken?: unknown }[] } };
     if (projected?.sources?.some((source) => source.serviceAccountToken))
       throw new InvalidTaskRun(`spec.taskSpec.volumes[${index}].projected: a build has no service account token`);
   }
   for (const [index, { mountPath }] of workspaces.entries())
     if (mountPath && (mountPath.includes('$(') || mountPath.includes('..') || IMAGE_FOLDERS.test(mountPath)))
-      throw new InvalidTaskRun(`spec.taskSpec.workspaces[${index}].mountPath: ${mountPath} would cover what the steps of tidemill's own need; choose a folder below /workspace`);
+      throw new InvalidTaskRun(
+        `spec.taskSpec.workspaces[${index}].mountPath: ${mountPath} would cover what the steps of tidemill's own need; choose a folder below /workspace`,
+      );
 }

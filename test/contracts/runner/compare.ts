@@ -1,6 +1,7 @@
 // Compares what a runner made of a case with what a real Tekton makes of it.
 import { isDeepStrictEqual } from 'node:util';
 import { type TaskRunStatus, succeeded } from '../../../shared/objects/taskrun.ts';
+import { RUNNER_STEP } from '../../../shared/ports/runner.ts';
 import type { RunnerCase } from './case.ts';
 
 /** What came of a case on one runner. */
@@ -59,13 +60,12 @@ function endsOf(status: TaskRunStatus | undefined): [number | undefined, string 
   return status?.steps?.map((step) => [step.terminated?.exitCode, step.terminationReason]);
 }
 
-/** Tekton's entrypoint says a word of its own where it does not start a step, and so does the local runner. */
-const TEKTON_WORD = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d /;
-
-/** What the steps that began printed. */
-function printed({ status, lines }: Outcome): Record<string, string[]> {
-  const began = (status?.steps ?? []).filter((step) => step.terminationReason !== 'Skipped').map((step) => step.name!);
-  return Object.fromEntries(began.map((step) => [step, (lines[step] ?? []).filter((line) => !TEKTON_WORD.test(line)).toSorted()]));
+/** Two streams of a step may come in either order; what a runner says of itself is its own. */
+function printed({ lines }: Outcome): [string, string[]][] {
+  const { [RUNNER_STEP]: _own, ...rest } = lines;
+  return Object.entries(rest)
+    .map(([step, texts]): [string, string[]] => [step, texts.toSorted()])
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
 }
 
 /** A case with the words that stand for a runner's own: its namespace, its image, and a time that is too short for a long sleep but not for a start. */

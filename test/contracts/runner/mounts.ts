@@ -117,6 +117,7 @@ export const mountCases: RunnerCase[] = [
   },
   {
     name: 'sidecar-that-fails',
+    ownLines: true,
     task: { sidecars: [{ name: 'helper', script: 'exit 3' }], steps: [script('sleep 1; echo fine', { name: 'a' })] },
     orReason: 'SidecarFailed',
     lines: { a: ['fine'] },
@@ -138,6 +139,18 @@ export const mountCases: RunnerCase[] = [
     run: { workspaces: [{ name: 'ws', emptyDir: {} }] },
     reason: 'StepFailed',
     steps: [[1, 'Error']],
+  },
+  {
+    name: 'sidecar-lines',
+    task: {
+      workspaces: [{ name: 'ws' }],
+      sidecars: [{ name: 'helper', script: 'echo first; echo second; touch $(workspaces.ws.path)/up; sleep 600' }],
+      steps: [script('while ! test -e $(workspaces.ws.path)/up; do sleep 0.1; done; sleep 1; echo hi', { name: 'a' }), script('echo ho', { name: 'b' })],
+    },
+    run: { workspaces: [{ name: 'ws', emptyDir: {} }] },
+    lines: { a: ['hi'], b: ['ho'], 'sidecar-helper': ['first', 'second'] },
+    // When Tekton ends it, by which signal and with which word of the local runner, is nobody's business.
+    ownLines: true,
   },
   {
     name: 'sidecar',

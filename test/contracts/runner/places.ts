@@ -35,7 +35,10 @@ export const placeCases: RunnerCase[] = [
     name: 'place-command-and-args',
     task: {
       params: [param('program', 'printf'), param('form', '%s|'), { name: 'words', type: 'array', default: ['one', 'two words'] }],
-      steps: [{ name: 'a', command: ['$(params.program)', '$(params.form)'], args: ['$(params.words[*])', 'x$(params.words[1])'] }, script('echo', { name: 'b' })],
+      steps: [
+        { name: 'a', command: ['$(params.program)', '$(params.form)'], args: ['$(params.words[*])', 'x$(params.words[1])'] },
+        script('echo', { name: 'b' }),
+      ],
     },
     lines: { a: ['one|two words|xtwo words|'] },
   },
@@ -67,9 +70,7 @@ export const placeCases: RunnerCase[] = [
     task: {
       params: [param('secret', 'place-volume-secret'), param('key', 'token'), param('path', 'my/token')],
       volumes: [{ name: 'safe', secret: { secretName: '$(params.secret)', items: [{ key: '$(params.key)', path: '$(params.path)' }] } }],
-      steps: [
-        script('wc -c < /mnt/my/token | tr -d " "; ls /mnt', { name: 'a', volumeMounts: [{ name: 'safe', mountPath: '/mnt' }] }),
-      ],
+      steps: [script('wc -c < /mnt/my/token | tr -d " "; ls /mnt', { name: 'a', volumeMounts: [{ name: 'safe', mountPath: '/mnt' }] })],
     },
     lines: { a: ['6', 'my'] },
   },
@@ -99,7 +100,11 @@ export const placeCases: RunnerCase[] = [
             { name: 'A', value: '$(params.word)' },
             { name: 'B', valueFrom: { configMapKeyRef: { name: '$(params.map)', key: '$(params.key)' } } },
           ],
-          command: ['/bin/sh', '-c', 'echo "$0 $A $B" > $(workspaces.ws.path)/note.new; mv $(workspaces.ws.path)/note.new $(workspaces.ws.path)/note; sleep 600'],
+          command: [
+            '/bin/sh',
+            '-c',
+            'echo "$0 $A $B" > $(workspaces.ws.path)/note.new; mv $(workspaces.ws.path)/note.new $(workspaces.ws.path)/note; sleep 600',
+          ],
           args: ['$(params.name)'],
         },
       ],
@@ -139,7 +144,10 @@ export const placeCases: RunnerCase[] = [
     name: 'place-claim',
     task: {
       workspaces: [{ name: 'ws' }],
-      steps: [script('echo kept > $(workspaces.ws.path)/f; test -n "$(workspaces.ws.claim)" || echo "no claim"', { name: 'a' }), script('cat $(workspaces.ws.path)/f', { name: 'b' })],
+      steps: [
+        script('echo kept > $(workspaces.ws.path)/f; test -n "$(workspaces.ws.claim)" || echo "no claim"', { name: 'a' }),
+        script('cat $(workspaces.ws.path)/f', { name: 'b' }),
+      ],
     },
     run: { workspaces: [{ name: 'ws', volumeClaimTemplate: { spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } } } }] },
     ownLines: true,
@@ -185,7 +193,14 @@ export const placeCases: RunnerCase[] = [
     name: 'place-object-key-everywhere',
     task: {
       params: [{ name: 'o', type: 'object', properties: { dir: {}, word: {} }, default: { dir: '/tmp', word: 'hi' } }],
-      steps: [script('pwd; echo $(params.o.word) $W $1', { name: 'a', workingDir: '$(params.o.dir)', env: [{ name: 'W', value: '$(params.o.word)' }], args: ['$(params.o.word)'] })],
+      steps: [
+        script('pwd; echo $(params.o.word) $W $1', {
+          name: 'a',
+          workingDir: '$(params.o.dir)',
+          env: [{ name: 'W', value: '$(params.o.word)' }],
+          args: ['$(params.o.word)'],
+        }),
+      ],
     },
     lines: { a: ['/tmp', 'hi hi hi'] },
   },

@@ -55,7 +55,8 @@ export const resultCases: RunnerCase[] = [
     steps: [[3, 'Error']],
   },
   {
-    name: 'result-too-long', ownLines: true,
+    name: 'result-too-long',
+    ownLines: true,
     task: {
       results: [{ name: 'a' }],
       steps: [script('head -c 5000 /dev/zero | tr "\\0" x > $(results.a.path)', { name: 'long' }), script('echo after', { name: 'after' })],
@@ -92,7 +93,8 @@ export const resultCases: RunnerCase[] = [
     lines: { use: ['<hello>', '<x>', '<y z>', '<y z>', '<v>'], env: ['in env: hello'] },
   },
   {
-    name: 'step-results-odd', ownLines: true,
+    name: 'step-results-odd',
+    ownLines: true,
     task: {
       steps: [
         script('printf \'["x"]\' > $(step.results.list.path); printf \'{"k":"v"}\' > $(step.results.map.path); printf "42\\n" > $(step.results.text.path)', {

@@ -21,7 +21,13 @@ export const stepCases: RunnerCase[] = [
     task: { steps: [script("echo '$$ $(A) $A'; A=1; echo \"$$\" | grep -q '[0-9]'", { name: 'a', env: [{ name: 'A', value: 'x' }] })] },
     lines: { a: ['$$ $(A) $A'] },
   },
-  { name: 'command-not-found', ownLines: true, task: { steps: [{ name: 'a', command: ['no-such-command-here'] }] }, reason: 'StepFailed', steps: [[1, 'Error']] },
+  {
+    name: 'command-not-found',
+    ownLines: true,
+    task: { steps: [{ name: 'a', command: ['no-such-command-here'] }] },
+    reason: 'StepFailed',
+    steps: [[1, 'Error']],
+  },
   {
     name: 'exit-code',
     task: { steps: [script('exit 42', { name: 'a' }), script('echo never', { name: 'b' })] },
@@ -177,10 +183,23 @@ export const stepCases: RunnerCase[] = [
     },
     lines: { a: ['own own-tb $(B)-c'] },
   },
-  { name: 'script-shebang-after-space', ownLines: true, task: { steps: [script('\n#!/bin/sh\necho hi', { name: 'a' })] }, reason: 'StepFailed', steps: [[1, 'Error']] },
-  { name: 'script-no-interpreter', ownLines: true, task: { steps: [script('#!/no/such/interpreter\necho hi', { name: 'a' })] }, reason: 'StepFailed', steps: [[1, 'Error']] },
   {
-    name: 'command-not-found-continue', ownLines: true,
+    name: 'script-shebang-after-space',
+    ownLines: true,
+    task: { steps: [script('\n#!/bin/sh\necho hi', { name: 'a' })] },
+    reason: 'StepFailed',
+    steps: [[1, 'Error']],
+  },
+  {
+    name: 'script-no-interpreter',
+    ownLines: true,
+    task: { steps: [script('#!/no/such/interpreter\necho hi', { name: 'a' })] },
+    reason: 'StepFailed',
+    steps: [[1, 'Error']],
+  },
+  {
+    name: 'command-not-found-continue',
+    ownLines: true,
     task: { steps: [{ name: 'a', command: ['no-such-command-here'], onError: 'continue' }, script('echo never', { name: 'b' })] },
     reason: 'StepFailed',
     steps: [
@@ -188,7 +207,13 @@ export const stepCases: RunnerCase[] = [
       [1, 'Skipped'],
     ],
   },
-  { name: 'working-dir-relative', ownLines: true, task: { steps: [script('pwd', { name: 'a', workingDir: 'some/where' })] }, reason: 'StepFailed', message: 'exited with code 128' },
+  {
+    name: 'working-dir-relative',
+    ownLines: true,
+    task: { steps: [script('pwd', { name: 'a', workingDir: 'some/where' })] },
+    reason: 'StepFailed',
+    message: 'exited with code 128',
+  },
   { name: 'stdin-is-empty', task: { steps: [script('cat; echo end', { name: 'a' })] }, lines: { a: ['end'] } },
   {
     name: 'step-template-command',

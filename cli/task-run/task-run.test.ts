@@ -131,7 +131,7 @@ spec:
 apiVersion: tekton.dev/v1beta1
 kind: StepAction
 metadata: { name: greeting }
-spec: { params: [{ name: word }], image: busybox, script: 'echo $(params.word)' }
+spec: { params: [{ name: word }], image: busybox, env: [{ name: W, value: $(params.word) }], script: 'echo "$W"' }
 ---
 { apiVersion: v1, kind: ConfigMap, metadata: { name: settings }, data: { colour: "blue\\n" } }
 ---
@@ -193,6 +193,10 @@ describe('what fails', () => {
     [['-o', 'yaml'], '-o knows json'],
     [['--name', 'other'], 'has no Task or TaskRun named "other"'],
     [['--isolation', 'jail'], 'must be one of'],
+    [['--runner', 'jenkins'], '--runner knows local and tekton'],
+    [['--namespace', 'x'], 'are for --runner tekton'],
+    [['--runner', 'tekton', '--isolation', 'none'], '--isolation is for runs on this machine'],
+    [['--runner', 'tekton', '-w', 'src=.'], 'the cluster cannot see a folder of this machine'],
   ])('%s is 2', async (words, message) => {
     const { code, err } = await run(await file(TASK), ...words);
     expect(code).toBe(2);
@@ -204,6 +208,25 @@ describe('what fails', () => {
     expect((await run('task.yaml')).err).toContain('Task hello, Task other. Choose one with --name');
     expect((await run('task.yaml', '--name', 'other')).code).toBe(0);
   });
+});
+
+test('on a cluster that is not there it is 3, and says what to do', async () => {
+  const config = {
+    clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+    contexts: [{ name: 'c', context: { cluster: 'c', user: 'c' } }],
+    users: [{ name: 'c', user: {} }],
+    'current-context': 'c',
+  };
+  await writeFile(join(folder, 'kubeconfig'), JSON.stringify(config));
+  vi.stubEnv('KUBECONFIG', join(folder, 'kubeconfig'));
+  try {
+    const { code, err, out } = await run(await file(TASK), '--runner', 'tekton');
+    expect({ code, out }).toEqual({ code: 3, out: '' });
+    expect(err).toMatch(/There is no cluster to run on: .*127\.0\.0\.1:1 cannot be reached/);
+    expect(err).toContain('Set KUBECONFIG');
+  } finally {
+    vi.unstubAllEnvs();
+  }
 });
 
 /** Processes of this group that are not only waiting to be buried (proc(5)). */
