@@ -142,5 +142,5 @@ function differs(has: object, wanted: object): boolean {
 
 /** Order of subjects is no difference; a filter of one subject is told under its own name by some servers. */
 function plain(value: unknown): string {
-  return JSON.stringify(Array.isArray(value) ? value.toSorted() : value);
+  return JSON.stringify(Array.isArray(value) ? value.map(String).toSorted((a, b) => (a < b ? -1 : 1)) : value);
 }

@@ -54,7 +54,10 @@ function fromStructured(type: string, body: Buffer): RawEvent {
   if (event.data !== undefined) throw new InvalidEvent('It has both data and data_base64');
   if (typeof data_base64 !== 'string') throw new InvalidEvent('data_base64 is no text');
   const data = Buffer.from(data_base64, 'base64');
-  return { ...event, data: isJson(mediaType(String(event.datacontenttype ?? '')).name) ? json(data) : { base64: data_base64 } };
+  return {
+    ...event,
+    data: isJson(mediaType(typeof event.datacontenttype === 'string' ? event.datacontenttype : '').name) ? json(data) : { base64: data_base64 },
+  };
 }
 
 function json(body: Buffer): unknown {

@@ -71,9 +71,9 @@ function extensionsOf(overrides: string | undefined): Record<string, string> {
   } catch {
     throw new Error('K_CE_OVERRIDES is no JSON: a SinkBinding puts it there');
   }
-  const entries = Object.entries(extensions as object);
+  const entries = Object.entries(extensions as Record<string, string>);
   for (const [name, value] of entries)
     if (!NAME.test(name) || typeof value !== 'string')
       throw new Error(`K_CE_OVERRIDES has an extension "${name.slice(0, 60)}" that is none: take lower-case letters, digits, and text`);
-  return Object.fromEntries(entries) as Record<string, string>;
+  return Object.fromEntries(entries);
 }

@@ -64,6 +64,15 @@ async function untilReady(client: KubeClient, path: string): Promise<void> {
   }
 }
 
+/** A Trigger says that it is ready a moment before its events come: until then a Broker answers 202 and delivers to nobody. */
+export async function untilHeard(probe: () => Promise<unknown>, heard: () => boolean): Promise<void> {
+  for (let tries = 0; !heard(); tries++) {
+    if (tries > 200) throw new Error('The Triggers are ready, and no event comes through them');
+    await probe().catch(() => undefined);
+    await sleep(100);
+  }
+}
+
 /** Ends every pod of Knative's broker; its deployments make new ones. */
 export async function deleteBrokerPods(client: KubeClient): Promise<void> {
   const pods = '/api/v1/namespaces/knative-eventing/pods';

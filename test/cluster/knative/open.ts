@@ -13,6 +13,12 @@ import type { Subscription } from '../../../shared/ports/broker.ts';
 import { createFsStorage } from '../../../shared/storage/fs.ts';
 import type { OpenBroker } from '../../contracts/broker.ts';
 
+/** With the mark that its events carry, for a test that posts one by itself. */
+export interface OpenKnative extends OpenBroker {
+  mark: string;
+  reopen(): Promise<OpenKnative>;
+}
+
 const log = { info: () => {}, warn: () => {}, error: () => {} };
 const TICK_MS = 50;
 const MARK = 'testmark';
@@ -37,14 +43,14 @@ export async function startSubscribers(): Promise<Subscribers> {
   return { port: portOf(server), marked, close: () => end(server) };
 }
 
-export async function openKnative(sink: string, subscribers: Subscribers): Promise<OpenBroker> {
+export async function openKnative(sink: string, subscribers: Subscribers): Promise<OpenKnative> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemill-knative-'));
   const storage = createFsStorage({ directory: folder });
   const mark = randomBytes(8).toString('hex');
   const dead = createDead(storage);
   const keepDead = createDeadLetters({ dead, log, now: () => new Date().toISOString() });
 
-  const open = async (): Promise<OpenBroker> => {
+  const open = async (): Promise<OpenKnative> => {
     const wanted = new Map<string, readonly string[]>();
     // What the delay queue delivers comes straight to the process, as in a cluster.
     const server = await listen((request, response) => broker.handle(request, response));
@@ -80,6 +86,7 @@ export async function openKnative(sink: string, subscribers: Subscribers): Promi
       },
     };
     return {
+      mark,
       broker: port,
       reopen: async () => {
         await stop(0);
