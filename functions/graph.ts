@@ -204,3 +204,11 @@ export const knownCycles: readonly { through: readonly string[]; ends: string }[
 ];
 
 export type FunctionName = keyof typeof functions;
+
+export interface TickEntry {
+  /** Five fields of cron, in UTC. */
+  schedule: string;
+}
+
+/** Functions that a clock wakes beside their events. Where there is none, the watcher, which is always on, sees to what is due. */
+export const ticks: Partial<Record<FunctionName, TickEntry>> = {};

@@ -1,5 +1,5 @@
 // A Broker, a Trigger for each function with the types that wake it, the sinks of those that publish, and the ticks.
-import { type FunctionEntry, functions } from '../../functions/graph.ts';
+import { type FunctionEntry, functions, type TickEntry, ticks as ticksOfGraph } from '../../functions/graph.ts';
 import { type KubeObject, labelsOf, PUBLISHES } from '../../knative/generate/object.ts';
 import { CONFIG, type Resolved } from '../../knative/generate/options.ts';
 
@@ -26,12 +26,29 @@ function broker(namespace: string): KubeObject {
   };
 }
 
-function trigger(namespace: string, name: string, types: readonly string[]): KubeObject {
+/** Every PingSource sends this type: what tells them apart is an extension. */
+const PING = 'dev.knative.sources.ping';
+const TICK_EXTENSION = 'tidemilltick';
+
+type Ticks = Readonly<Record<string, TickEntry>>;
+
+function trigger(namespace: string, name: string, types: readonly string[], ticks: Ticks): KubeObject {
+  const filters = types.map((type) => ({ exact: { type } }));
+  const tick = name in ticks ? [{ exact: { type: PING, [TICK_EXTENSION]: name } }] : [];
   return {
     apiVersion: EVENTING,
     kind: 'Trigger',
     metadata: { name, namespace, labels: labelsOf(name) },
-    spec: { broker: BROKER, filters: [{ any: types.map((type) => ({ exact: { type } })) }], subscriber: serviceRef(name) },
+    spec: { broker: BROKER, filters: [{ any: [...filters, ...tick] }], subscriber: serviceRef(name) },
+  };
+}
+
+function pingSource(namespace: string, name: string, { schedule }: TickEntry): KubeObject {
+  return {
+    apiVersion: 'sources.knative.dev/v1',
+    kind: 'PingSource',
+    metadata: { name, namespace, labels: labelsOf(name) },
+    spec: { schedule, timezone: 'UTC', ceOverrides: { extensions: { [TICK_EXTENSION]: name } }, sink: brokerRef },
   };
 }
 
@@ -45,11 +62,12 @@ function sinkBinding(namespace: string, name: string, apiVersion: string, kind: 
   };
 }
 
-export function knativeObjects({ namespace }: Resolved): Record<string, KubeObject[]> {
+export function knativeObjects({ namespace }: Resolved, ticks: Ticks = ticksOfGraph): Record<string, KubeObject[]> {
   return {
     settings: [{ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG.events, namespace, labels: labelsOf() }, data: { TIDEMILL_BROKER: 'knative' } }],
     broker: [broker(namespace)],
     'sink-bindings': [sinkBinding(namespace, 'sleeping', SERVING, 'Service'), sinkBinding(namespace, 'awake', 'apps/v1', 'Deployment')],
-    triggers: Object.entries<FunctionEntry>(functions).map(([name, entry]) => trigger(namespace, name, entry.consumes)),
+    triggers: Object.entries<FunctionEntry>(functions).map(([name, entry]) => trigger(namespace, name, entry.consumes, ticks)),
+    ticks: Object.entries(ticks).map(([name, tick]) => pingSource(namespace, name, tick)),
   };
 }

@@ -7,12 +7,13 @@ import { promisify } from 'node:util';
 import { AuthorizationV1Api, KubeConfig, type V1ResourceRule } from '@kubernetes/client-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
+import { knativeObjects } from '../../eventing/manifests/knative.ts';
 import { rights, type Table, type Verb } from '../../knative/generate/access/rights.ts';
 import { resourceOf } from '../../knative/generate/access/roles.ts';
 import { customResources } from '../../knative/generate/crds.ts';
 import { manifests, projectNamespace } from '../../knative/generate/manifests.ts';
 import type { KubeObject } from '../../knative/generate/object.ts';
-import { OVERLAYS, SIZES } from '../../knative/generate/options.ts';
+import { OVERLAYS, resolve as resolveOptions, SIZES } from '../../knative/generate/options.ts';
 import { fromEnv } from './env.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -72,6 +73,15 @@ describe.each(OVERLAYS.flatMap((overlay) => SIZES.map((size) => ({ overlay, size
     expect(stdout.trim().split('\n')).toHaveLength(parsed(wanted).length);
     for (const { metadata } of parsed(wanted)) expect([undefined, system]).toContain(metadata.namespace);
   });
+});
+
+test('a tick is taken, and wakes its function alone', async () => {
+  const { ticks, triggers } = knativeObjects(resolveOptions({ overlay: 'knative', namespace: system }), { 'lane-advance': { schedule: '*/5 * * * *' } });
+  const woken = triggers!.filter((trigger) => JSON.stringify(trigger['spec']).includes('dev.knative.sources.ping'));
+  expect(woken.map(({ metadata }) => metadata.name)).toEqual(['lane-advance']);
+  const { stdout, stderr } = await apply([...ticks!, ...woken], '--dry-run=server');
+  expect(stderr).toBe('');
+  expect(stdout).toMatch(/pingsource.sources.knative.dev\/lane-advance serverside-applied/);
 });
 
 test('a pod that is not restricted is refused where tidemill runs', async () => {
