@@ -34,8 +34,12 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   const planned = pending.definition ? undefined : await plan(project, execution, pending, deps);
   if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
   // Written before the lane is looked at: whoever writes last, this or the lane, sees the other (execution-admitted).
-  const queued = await modifyStatus(deps.objects, 'Execution', { namespace, name }, ({ status = PENDING }) =>
-    planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined,
+  const queued = await modifyStatus(
+    deps.objects,
+    'Execution',
+    { namespace, name },
+    ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined),
+    execution,
   );
   const lane = await deps.objects.get('Lane', { namespace, name: execution.spec.lane });
   if (queued.status?.phase !== 'Queued' || !isAdmitted(lane?.status, name)) return {};

@@ -2,7 +2,7 @@
 import { laneName, pushName, repositoryLabel, labelHash } from '../../shared/decisions/names.ts';
 import { addTeller, recognise, type Tell } from '../../shared/decisions/source/push.ts';
 import type { EventOf } from '../../shared/events/event.ts';
-import { ensure, modifyStatus } from '../../shared/host/modify.ts';
+import { ensureNew, modifyStatus } from '../../shared/host/modify.ts';
 import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
@@ -17,14 +17,14 @@ const NONE = '0'.repeat(40);
 const MAX_OCCURRENCES = 10_000;
 
 /** Undefined: it was told before, and what came of it is known or on its way. */
-export async function findPush(event: Event, projects: Obj<'Project'>[], objects: Objects, now: string): Promise<Obj<'Push'> | undefined> {
+export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects, now: string): Promise<Obj<'Push'> | undefined> {
   const moved = movement(event);
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
-    const push = await ensure(objects, newPush(event, name, moved));
+    const push = await ensureNew(objects, newPush(event, name, moved));
     // Looked at after the push was read: what answered it had moved the head before.
-    const headIsAfter = tell.pushedAt === undefined && (await isHead(projects, push, moved, objects));
+    const headIsAfter = tell.pushedAt === undefined && (await isHead(await concerned, push, moved, objects));
     const recognised = recognise(push, tell, headIsAfter);
     if (recognised.kind === 'mine') return { ...push, status: push.status ?? addTeller({ told: [], results: [] }, tell) };
     if (recognised.kind === 'other') continue;

@@ -24,8 +24,8 @@ type Result = StatusOf<'Push'>['results'][number];
 
 export const handle: Handler<Entry> = async (event, deps) => {
   const { objects, now } = deps;
-  const projects = await projectsOf(objects, event.data.repository);
-  const push = await findPush(event, projects, objects, now());
+  const concerned = projectsOf(objects, event.data.repository);
+  const [projects, push] = await Promise.all([concerned, findPush(event, concerned, objects, now())]);
   if (!push) return {};
 
   const create: NewObj[] = [];

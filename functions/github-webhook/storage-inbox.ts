@@ -1,5 +1,6 @@
 // The inbox of a cluster: each webhook is written to Storage, under a key that sorts by time, before it is answered;
 // then its events are published and the key goes. What a kill left there, the watcher hands on.
+import { createHash } from 'node:crypto';
 import { hash } from '../../shared/events/ids.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { Broker } from '../../shared/ports/broker.ts';
@@ -46,11 +47,11 @@ export function createStorageInbox(deps: InboxDeps): StorageInbox {
 /** The raw body under its digest, and beside it what is to be done with it: both durable when this resolves. */
 async function keep(head: RecordHead, raw: RawBody, body: Buffer, storage: InboxDeps['storage']): Promise<{ key: string; kept: DeadWebhook }> {
   try {
-    const { digest } = await storage.putBlob(body);
+    const digest: Digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
     const kept: DeadWebhook = { head, body: digest };
     const time = String(Math.max(0, Date.parse(head.received))).padStart(TIME_LENGTH, '0');
     const key = `${INBOX}${time}-${hash(head.event, head.contentType, head.delivery ?? '', digest)}.json`;
-    await storage.put(key, Buffer.from(JSON.stringify(kept)));
+    await Promise.all([storage.putBlob(body, digest), storage.put(key, Buffer.from(JSON.stringify(kept)))]);
     return { key, kept };
   } catch (error) {
     throw new InboxUnavailable(`The webhook of ${raw.bytes} bytes could not be stored (${(error as Error).message}); redeliver it`, { cause: error });
@@ -116,4 +117,3 @@ async function readBody(storage: InboxDeps['storage'], digest: Digest): Promise<
   if (!blob) throw new Error(`The body ${digest} is no longer in Storage`);
   return Buffer.concat(await blob.body.toArray());
 }
-

@@ -1,7 +1,6 @@
 // What the git adapter is given for the name of a Credential: its object and its secret put together, when it is needed.
 import { parseCredentialRef } from '../decisions/names.ts';
-import type { GitCredential } from '../git/credentials.ts';
-import { GitError } from '../ports/git.ts';
+import { type GitCredential, GitError } from '../ports/git.ts';
 import type { Objects } from '../ports/objects.ts';
 import type { Secrets } from '../ports/secrets.ts';
 

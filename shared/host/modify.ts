@@ -6,11 +6,17 @@ const MAX_TRIES = 50;
 
 /**
  * Changes an object's status by a pure decision; `undefined` from it leaves the object alone.
- * Throws NotFound; Conflict when others were faster fifty times.
+ * `known`: the object as it was read just now, which saves reading it again. Throws NotFound; Conflict when others were faster fifty times.
  */
-export async function modifyStatus<K extends Kind>(objects: Objects, kind: K, ref: Ref, decide: (object: Obj<K>) => StatusOf<K> | undefined): Promise<Obj<K>> {
+export async function modifyStatus<K extends Kind>(
+  objects: Objects,
+  kind: K,
+  ref: Ref,
+  decide: (object: Obj<K>) => StatusOf<K> | undefined,
+  known?: Obj<K>,
+): Promise<Obj<K>> {
   for (let tries = 1; ; tries++) {
-    const object = await objects.get(kind, ref);
+    const object = tries === 1 && known ? known : await objects.get(kind, ref);
     if (!object) throw new NotFound(kind, ref);
     const status = decide(object);
     if (!status) return object;
@@ -26,7 +32,12 @@ export async function modifyStatus<K extends Kind>(objects: Objects, kind: K, re
 export async function ensure<K extends Kind>(objects: Objects, object: NewObj<K>): Promise<Obj<K>> {
   const ref = { namespace: object.metadata.namespace, name: object.metadata.name };
   const there = await objects.get(object.kind, ref);
-  if (there) return there;
+  return there ?? ensureNew(objects, object);
+}
+
+/** The same, for one that is most likely not there yet: it is not looked for first. */
+export async function ensureNew<K extends Kind>(objects: Objects, object: NewObj<K>): Promise<Obj<K>> {
+  const ref = { namespace: object.metadata.namespace, name: object.metadata.name };
   try {
     return await objects.create(object);
   } catch (error) {

@@ -37,8 +37,8 @@ export async function openExecution(objects: Objects, request: Request): Promise
   const { namespace } = request.project.metadata;
   const project = request.project.metadata.name;
   const name = executionName(project, request.cause);
-  const there = await objects.get('Execution', { namespace, name });
-  const entered = there ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [] } : await enter(objects, request, name);
+  const [there, lane] = await Promise.all([objects.get('Execution', { namespace, name }), ensureLane(objects, request.project, request.ref)]);
+  const entered = there ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [] } : await enter(objects, request, name, lane);
   const execution = executionOf(request, name, entered.number, entered.outdated);
   return {
     name,
@@ -52,20 +52,17 @@ export async function ensureLane(objects: Objects, { metadata: { name: project, 
   return ensure(objects, { kind: 'Lane', metadata: { name: laneName(project, ref), namespace, labels: { [LABEL.project]: project } }, spec: { project, ref } });
 }
 
-async function enter(objects: Objects, request: Request, execution: string) {
-  const { namespace } = request.project.metadata;
-  const project = request.project.metadata.name;
-  const lane = laneName(project, request.ref);
+async function enter(objects: Objects, request: Request, execution: string, lane: Obj<'Lane'>) {
   const policy = lanePolicy(request.project.spec.lane);
-  await ensureLane(objects, request.project, request.ref);
   let entered: { number: number; outdated?: string; superseded: LaneEntry[] } | undefined;
-  await modifyStatus(objects, 'Lane', { namespace, name: lane }, (object) => {
+  const decide = (object: Obj<'Lane'>) => {
     const status = object.status ?? emptyLane(policy);
     const behind = request.rerun && request.sha ? whyBehind(status, request.sha, request.rerun.outdated) : undefined;
     const result = enterLane(status, execution, policy, request.move, behind);
     entered = result;
     return result.lane;
-  });
+  };
+  await modifyStatus(objects, 'Lane', lane.metadata, decide, lane);
   return entered!;
 }
 
