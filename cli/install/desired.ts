@@ -20,7 +20,7 @@ export interface Desired {
 }
 
 const STAGES: [name: string, kinds: readonly string[]][] = [
-  ['settings and roles', ['ConfigMap', 'ServiceAccount', 'ClusterRole', 'Role', 'ClusterRoleBinding', 'RoleBinding', 'NetworkPolicy']],
+  ['settings, roles', ['ConfigMap', 'ServiceAccount', 'ClusterRole', 'Role', 'ClusterRoleBinding', 'RoleBinding', 'NetworkPolicy']],
   ['broker', ['Broker', 'SinkBinding']],
   ['functions', ['Deployment', 'Service']],
   ['subscriptions', []],
@@ -47,9 +47,9 @@ const stageOf = (kind: string) => {
   return found < 0 ? STAGES.length - 1 : found;
 };
 
-function noted(object: KubeObject, { version, overlay, size }: Wanted): KubeObject {
+function noted(object: KubeObject, { version, overlay, size, s3Secret }: Wanted): KubeObject {
   if (object.kind !== 'ConfigMap' || object.metadata.name !== CONFIG.all) return object;
-  return withAnnotation(object, INSTALLED, JSON.stringify({ version, overlay, size }));
+  return withAnnotation(object, INSTALLED, JSON.stringify({ version, overlay, size, ...(s3Secret === 'none' && { s3Secret }) }));
 }
 
 const madeBy = (object: KubeObject, yes: boolean) => (yes ? withAnnotation(object, MADE_BY, 'tidemill install') : object);

@@ -1,6 +1,5 @@
 // tidemill install, step by step: look, say what is missing, show or apply, wait, report.
 import type { KubeObject } from '../../knative/generate/object.ts';
-import { SECRETS } from '../../knative/generate/options.ts';
 import type { Cli } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { createProgress, type Line } from '../terminal/progress.ts';
@@ -61,8 +60,6 @@ export async function planInstall(cluster: Cluster, words: InstallOptions, cli: 
   const ofSecrets = secretObjects(wanted, secrets);
   const all = [...ofSecrets, ...desired.stages.flatMap(({ objects }) => objects)];
   const surveyed = await survey(resources, wanted.namespace, all);
-  // Keys that are let go of by --s3-secret none are the only Secret that may be stale.
-  surveyed.stale = surveyed.stale.filter(({ kind, metadata }) => kind !== 'Secret' || metadata.name === SECRETS.storage);
   const findings = [
     ...first,
     ...(await checkTekton(resources)),
@@ -132,7 +129,7 @@ export async function runInstall(cluster: Cluster, plan: Plan, options: InstallO
     await steps.run('namespaces', async () => `${await apply(desired.namespaces, before.live)}: ${[wanted.namespace, ...wanted.projects].join(', ')}`);
     await steps.run('secrets', async () => {
       await apply(plan.secretObjects);
-      return plan.secrets.added.length > 0 ? `made ${plan.secrets.added.join(', ')}` : 'kept as they are';
+      return plan.secrets.added.length > 0 ? `new: ${plan.secrets.added.join(', ')}` : 'kept as they are';
     });
     const s3 = await steps.run('storage', async () => await bucketMade(wanted, plan.secrets));
     const removed: string[] = [];
@@ -149,7 +146,7 @@ export async function runInstall(cluster: Cluster, plan: Plan, options: InstallO
     // Functions of the other overlay have the same names in other kinds: they make way first.
     const changesOverlay = installed !== undefined && installed.overlay !== wanted.overlay;
     if (changesOverlay) await steps.run('clearing', prune);
-    for (const { name, objects } of desired.stages) {
+    for (const { name, objects } of desired.stages.filter((stage) => stage.objects.length > 0)) {
       await steps.run(name, async (tell) => {
         const said = await apply(objects);
         // Who publishes is given its sink when it starts.

@@ -58,6 +58,7 @@ export interface Installed {
   image: string;
   settings: Settings;
   projects: string[];
+  s3Secret: 'none' | undefined;
 }
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
@@ -84,6 +85,7 @@ export async function readInstalled(resources: Resources, namespace: string): Pr
     image: data['TIDEMILL_IMAGE'] ?? IMAGE,
     settings: settings as Settings,
     projects: [...new Set(bindings.map(({ metadata }) => metadata.namespace!))].filter((name) => name !== namespace).toSorted(),
+    s3Secret: noted.s3Secret === 'none' ? 'none' : undefined,
   };
 }
 
@@ -117,7 +119,7 @@ export function wantedOf(words: Words, installed: Installed | undefined, env: Re
     image: words.image === undefined ? keptImage(installed) : imageName(words.image, '--image'),
     settings,
     projects: [...new Set([settings.TIDEMILL_NAMESPACE, ...(installed?.projects ?? []), ...projects])],
-    s3Secret: words.s3Secret,
+    s3Secret: words.s3Secret ?? installed?.s3Secret,
   };
 }
 

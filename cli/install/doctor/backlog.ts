@@ -82,7 +82,7 @@ async function streamedLetters(resources: Resources, wanted: Wanted): Promise<nu
     const given = { ...(user !== undefined && { user }), ...(pass !== undefined && { pass }), ...(token !== undefined && { token }) };
     const nc = await connect({ servers: url.split(',').map((one) => one.trim()), ...given, timeout: 5000, reconnect: false });
     try {
-      const { state } = await (await jetstreamManager(nc)).streams.info(namesOf().dead);
+      const { state } = await (await jetstreamManager(nc)).streams.info(namesOf(wanted.settings.TIDEMILL_NATS_PREFIX).dead);
       return state.messages;
     } finally {
       await nc.close();

@@ -25,6 +25,7 @@ const nameOf = ({ object }: Change) => object.slice(object.indexOf(' ') + 1);
 export async function checkObjects(resources: Resources, wanted: Wanted, again: string): Promise<Finding[]> {
   const objects = desiredOf(wanted, () => true).stages.flatMap((stage) => stage.objects);
   const there = await survey(resources, wanted.namespace, objects);
+  const stale = there.stale.filter(({ kind }) => kind !== 'Secret');
   const changes = await changesOf(resources, objects, { ...there, stale: [] });
   const findings = changes.flatMap(({ what, object, fields = [] }): Finding[] => {
     if (what === 'create') return [wrong('Objects', `${object} is missing`, again)];
@@ -34,6 +35,6 @@ export async function checkObjects(resources: Resources, wanted: Wanted, again: 
       note('Objects', `${object} was changed by somebody: ${shown.join('; ')}${fields.length > MAX_FIELDS ? '; …' : ''}`, `${again}      takes that back`),
     ];
   });
-  if (there.stale.length > 0) findings.push(note('Objects', `${there.stale.length} of an earlier version are left`, again));
+  if (stale.length > 0) findings.push(note('Objects', `${stale.length} of an earlier version are left`, again));
   return findings.length > 0 ? [...there.foreign, ...findings] : [...there.foreign, ok('Objects', `${objects.length}, as they were applied`)];
 }

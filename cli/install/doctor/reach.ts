@@ -37,9 +37,9 @@ const REMEDY: Record<string, string> = {
 const isRunning = ({ metadata, status }: Live) => status?.['phase'] === 'Running' && metadata.deletionTimestamp === undefined;
 
 async function readyz({ client }: Resources, pod: Live): Promise<{ lines?: string[]; why?: string }> {
-  const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}:${PORT}/proxy/readyz`;
+  const path = `/api/v1/namespaces/${pod.metadata.namespace}/pods/${pod.metadata.name}:${PORT}/proxy/readyz?verbose`;
   try {
-    return { lines: (await client.text(path, { query: { verbose: '' }, timeout_ms: TIMEOUT_MS })).trim().split('\n') };
+    return { lines: (await client.text(path, { timeout_ms: TIMEOUT_MS })).trim().split('\n') };
   } catch (error) {
     // What is not ready says so by 503, and the answer comes with the error.
     if (error instanceof KubeError && error.status === 503 && /(starting or stopping|ready)\n/.test(error.message))

@@ -13,9 +13,9 @@ const NEEDED = [
   { key: 'api-token', what: 'opens the API' },
 ];
 
-export async function checkSecrets(resources: Resources, { namespace }: Wanted, again: string): Promise<Finding[]> {
+export async function checkSecrets(resources: Resources, { namespace, s3Secret }: Wanted, again: string): Promise<Finding[]> {
   const [own, storage] = await Promise.all([readSecret(resources, namespace, SECRETS.tidemill), readSecret(resources, namespace, SECRETS.storage)]);
-  return [...tidemill(own, namespace, again), ...keys(storage, again)];
+  return [...tidemill(own, namespace, again), ...keys(storage, s3Secret === 'none', again)];
 }
 
 function tidemill(values: Values | undefined, namespace: string, again: string): Finding[] {
@@ -36,15 +36,9 @@ function tidemill(values: Values | undefined, namespace: string, again: string):
   return findings.length > 0 ? findings : [ok('Secrets', `${NEEDED.map(({ key }) => key).join(' and ')} are there`)];
 }
 
-function keys(values: Values | undefined, again: string): Finding[] {
-  if (!values)
-    return [
-      note(
-        'Keys of S3',
-        `there is no ${SECRETS.storage}: pods have to be let in by themselves`,
-        `or ${again}, with AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY set`,
-      ),
-    ];
+function keys(values: Values | undefined, without: boolean, again: string): Finding[] {
+  if (!values && without) return [note('Keys of S3', 'there are none: pods are let in by themselves')];
+  if (!values) return [wrong('Keys of S3', `${SECRETS.storage} is missing`, `Set ${Object.values(S3_KEYS).join(' and ')}, and ${again}`)];
   const missing = Object.values(S3_KEYS).filter((key) => !values[key]);
   if (missing.length > 0) return [wrong('Keys of S3', `${SECRETS.storage} has no ${missing.join(' and no ')}`, `Set ${missing.join(' and ')}, and ${again}`)];
   return [ok('Keys of S3', 'are there')];
