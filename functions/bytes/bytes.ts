@@ -4,17 +4,15 @@ import { hash } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { z } from 'zod';
 import { credentialRef } from '../../shared/decisions/names.ts';
-import { checkAddress } from '../../shared/git/address.ts';
-import type { GitCredential } from '../../shared/git/credentials.ts';
+import { parseRemote } from '../../shared/decisions/source/repository.ts';
 import { credentialReader } from '../../shared/host/credential-reader.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { KubeClient } from '../../shared/kubernetes/client/client.ts';
 import { digest } from '../../shared/objects/fields.ts';
-import { GitError } from '../../shared/ports/git.ts';
+import { type GitCredential, GitError } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import { MissingSecret, type Secrets } from '../../shared/ports/secrets.ts';
 import type { Digest } from '../../shared/ports/storage.ts';
-import type { S3Storage } from '../../shared/s3/storage.ts';
 import { type BlobAnswer, type BlobsAnswered, type Exchanged, MAX_BLOB_BYTES, MAX_BLOBS, PATHS } from '../../shared/steps/exchange/protocol.ts';
 import type { SourceInput } from '../../shared/steps/source.ts';
 import { forEachAtOnce } from '../../shared/storage/gate.ts';
@@ -24,11 +22,17 @@ import { createLimits } from './limits.ts';
 import { readJson } from './read-body.ts';
 import { Refusal } from './refusal.ts';
 
+/** What the store does here: looks for a blob, and signs a PUT of just that one. */
+export interface BlobDesk {
+  findBlob(digest: Digest, size: number): Promise<'sound' | 'damaged' | 'absent'>;
+  presignPut(blob: { digest: Digest; size: number }, options: { replace: boolean }): Promise<{ url: string; headers: Record<string, string> }>;
+}
+
 export interface BytesOptions {
   client: Pick<KubeClient, 'request'>;
   objects: Pick<Objects, 'get'>;
   secrets: Pick<Secrets, 'get'>;
-  storage: Pick<S3Storage, 'findBlob' | 'presignPut'>;
+  storage: BlobDesk;
   log: Log;
   now: () => string;
 }
@@ -101,7 +105,7 @@ export function createBytes({ client, objects, secrets, storage, log, now }: Byt
     ]);
     checkCredential(source, [artifact?.spec.type === 'git' ? artifact.spec : undefined, project?.spec.source]);
     const credential = await readCredential(credentialRef(namespace, name));
-    const { host } = checkAddress(url, false);
+    const host = hostOf(url);
     if (credential.host.toLowerCase() !== host) throw new Refusal(403, `the credential ${name} is for ${credential.host}, and is not given for ${host}`);
     return { ...plain, credential: { name, ...credential } };
   };
@@ -169,6 +173,12 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
   }
   log.error({ error: (error as Error).message }, 'A request could not be answered');
   sendJson(response, 503, { error: 'the cluster or the store does not answer as it should; the log of `bytes` says more' }, { 'retry-after': '2' });
+}
+
+/** As Credentials name it: with the port where it is not the scheme's own. */
+function hostOf(url: string): string {
+  const remote = parseRemote(url);
+  return remote ? `${remote.host}${remote.port ? `:${remote.port}` : ''}` : 'something that is no address of a repository';
 }
 
 function whoOf({ namespace, taskRun, execution }: Asker): object {

@@ -1,9 +1,9 @@
 // The way to a repository: its address checked, its credential asked for when it is needed, and so many at once.
 import { mkdir, realpath, rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
-import { GitError, type Repository } from '../ports/git.ts';
+import { type GitCredential, GitError, type Repository } from '../ports/git.ts';
 import { type Address, checkAddress } from './address.ts';
-import { type GitCredential, openAccess } from './credentials.ts';
+import { openAccess } from './credentials.ts';
 import type { Connection } from './fetch.ts';
 import { createLimit } from './run.ts';
 

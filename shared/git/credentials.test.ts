@@ -11,8 +11,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { kindOf } from '../../test/contracts/git.ts';
 import { makeRepository, type TestRepository } from '../../test/contracts/git-repository.ts';
 import { type GitServer, type GitServerOptions, startGitServer } from '../../test/contracts/git-server.ts';
-import type { Git } from '../ports/git.ts';
-import type { GitCredential } from './credentials.ts';
+import type { Git, GitCredential } from '../ports/git.ts';
 import { createGit } from './git.ts';
 
 const SECRET = 'S3cr3t-$(id)-"quoted\'';

@@ -1,14 +1,8 @@
 // Credentials on their way to git: by its environment and a file of mode 0600, for one host only, never in an argument or an address.
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { GitError } from '../ports/git.ts';
+import { type GitCredential, GitError } from '../ports/git.ts';
 import type { Address } from './address.ts';
-
-export type GitCredential =
-  /** User name and password or token, over http(s). `host`: with ":port" where it is not the scheme's own. */
-  | { type: 'basic'; host: string; username: string; password: string }
-  /** A private key in OpenSSH's form, without passphrase. The user name is the address's. */
-  | { type: 'ssh'; host: string; privateKey: string };
 
 /** What git needs to reach one address; `dispose` removes what was written for it. */
 export interface Access {

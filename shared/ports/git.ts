@@ -9,6 +9,13 @@ export interface Repository {
   submodules?: boolean;
 }
 
+/** What a repository is read with; an adapter is given it for the name of a Credential, when it is needed. */
+export type GitCredential =
+  /** User name and password or token, over http(s). `host`: with ":port" where it is not the scheme's own. */
+  | { type: 'basic'; host: string; username: string; password: string }
+  /** A private key in OpenSSH's form, without passphrase. The user name is the address's. */
+  | { type: 'ssh'; host: string; privateKey: string };
+
 export interface Commit {
   /** Full SHA, lower case. */
   sha: string;

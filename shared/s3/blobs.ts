@@ -1,7 +1,7 @@
 // Bytes by their digest, each once.
 import type { Readable } from 'node:stream';
 import { AlreadyStored, type Digest } from '../ports/storage.ts';
-import { type Body, digestOf, digestStream, type Written } from '../storage/write.ts';
+import { type Body, digestOf, digestStream, type Written } from '../digests/digest.ts';
 import type { Connection } from './connect.ts';
 import { copy } from './copy.ts';
 import { base64Of, blobKey, temporaryKey } from './layout.ts';

@@ -1,6 +1,6 @@
 // Copies inside the bucket, done by the server: no bytes come through here but those of small objects that must be new.
 import { AlreadyStored, type Digest, DigestMismatch } from '../ports/storage.ts';
-import { digestOf } from '../storage/write.ts';
+import { digestOf } from '../digests/digest.ts';
 import type { Connection } from './connect.ts';
 import { isFailure, S3Failure } from './errors.ts';
 import { META } from './layout.ts';

@@ -2,8 +2,8 @@
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import { Readable, pipeline } from 'node:stream';
 import { type Digest, DigestMismatch } from '../ports/storage.ts';
-import { checker, wholeBody } from '../storage/verify.ts';
-import { digestOf } from '../storage/write.ts';
+import { checker, wholeBody } from '../digests/verify.ts';
+import { digestOf } from '../digests/digest.ts';
 import type { Connection } from './connect.ts';
 import { isFailure, S3Failure } from './errors.ts';
 import { META } from './layout.ts';

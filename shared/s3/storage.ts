@@ -1,7 +1,7 @@
 // The Storage port on a bucket of S3, or of a server that speaks it. What stands where: layout.ts.
 import { AlreadyStored, type Digest, type PutOptions, type Storage, type StoredInfo } from '../ports/storage.ts';
 import { createGate, createWriteGate } from '../storage/gate.ts';
-import { type Body, digestOf } from '../storage/write.ts';
+import { type Body, digestOf } from '../digests/digest.ts';
 import { type Blobs, createBlobs } from './blobs.ts';
 import { connect, type Connection, type S3Options } from './connect.ts';
 import { copy } from './copy.ts';

@@ -4,7 +4,7 @@ import { type Digest, type TreeEntry, AlreadyStored } from '../ports/storage.ts'
 import { forEachAtOnce } from '../storage/gate.ts';
 import { checkKey, compareBytes, InvalidKey } from '../storage/keys.ts';
 import { checkTree } from '../storage/tree-rules.ts';
-import { digestOf } from '../storage/write.ts';
+import { digestOf } from '../digests/digest.ts';
 import type { Blobs } from './blobs.ts';
 import type { Connection } from './connect.ts';
 import { copy } from './copy.ts';

@@ -3,7 +3,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Readable } from 'node:stream';
 import { AlreadyStored, type Digest, DigestMismatch } from '../ports/storage.ts';
-import type { Body, Written } from '../storage/write.ts';
+import type { Body, Written } from '../digests/digest.ts';
 import type { Connection } from './connect.ts';
 import { isFailure } from './errors.ts';
 import { base64Of, META } from './layout.ts';

@@ -10,7 +10,7 @@ import type { Builtin, BuiltinContext } from '../runner/builtin.ts';
 import { archiveOf } from '../site/archive.ts';
 import { encodeManifest, type Manifest, manifestOf, type SiteFile } from '../site/manifest.ts';
 import { forEachAtOnce } from '../storage/gate.ts';
-import { checker } from '../storage/verify.ts';
+import { checker } from '../digests/verify.ts';
 import { findOutput } from './find-output.ts';
 import { parseInput, sourceFolder } from './input.ts';
 import { walk } from './walk.ts';

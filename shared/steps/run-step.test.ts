@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { digestOf } from '../storage/write.ts';
+import { digestOf } from '../digests/digest.ts';
 import { STEP_ENV } from './step-environment.ts';
 
 const PROGRAM = join(import.meta.dirname, '../../functions/in-cluster/entries/step.ts');

@@ -6,7 +6,8 @@ import { type Digest, DigestMismatch } from '../ports/storage.ts';
 import type { Folders } from './durable.ts';
 import { isAbsent } from './read.ts';
 import type { Temp } from './temp.ts';
-import { type Body, type Written, digestOf, digestStream, writeTemp } from './write.ts';
+import { type Body, type Written, digestOf, digestStream } from '../digests/digest.ts';
+import { writeTemp } from './write.ts';
 
 /** Read-only, so that an editor does not change a blob through a published file. */
 export const FILE_MODE = 0o444;

@@ -3,6 +3,7 @@
 import { link, rename, rmdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { AlreadyStored, type Digest, type PutOptions, type Storage, type StoredInfo } from '../ports/storage.ts';
+import type { Body } from '../digests/digest.ts';
 import { check, createBlobs, keep } from './blobs.ts';
 import { createFolders } from './durable.ts';
 import { createWriteGate } from './gate.ts';
@@ -12,7 +13,7 @@ import { isAbsent, readBlob, readPath } from './read.ts';
 import { createTemp } from './temp.ts';
 import { copyBlob, isBlob, type Publisher, tryLink } from './link.ts';
 import { publishTree } from './tree.ts';
-import { type Body, writeTemp } from './write.ts';
+import { writeTemp } from './write.ts';
 
 /** No project can have this name, as a name has no dot. */
 const HIDDEN = '.store';

@@ -6,7 +6,7 @@ import { type Blobs, FILE_MODE, keep, PROGRAM_MODE, syncFile } from './blobs.ts'
 import type { Folders } from './durable.ts';
 import { readPath } from './read.ts';
 import type { Temp } from './temp.ts';
-import { digestStream } from './write.ts';
+import { digestStream } from '../digests/digest.ts';
 
 /** No links here, or too many of this file (ext4 allows 65,000): a copy does as well. */
 const NO_LINK = new Set(['EPERM', 'EMLINK', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS', 'EXDEV', 'EACCES']);

@@ -2,8 +2,8 @@
 import { closeSync, constants, createReadStream, fstatSync, open, read } from 'node:fs';
 import { Readable, pipeline } from 'node:stream';
 import { type Digest, DigestMismatch } from '../ports/storage.ts';
-import { checker, wholeBody } from './verify.ts';
-import { digestOf } from './write.ts';
+import { checker, wholeBody } from '../digests/verify.ts';
+import { digestOf } from '../digests/digest.ts';
 
 export interface Range {
   start: number;

@@ -1,22 +1,11 @@
 // Bytes into a new file, with their digest taken on the way and synced at the end; nothing is left of a failed write.
-import { createHash, hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
-import type { Digest } from '../ports/storage.ts';
+import { type Body, digestOf, type Written } from '../digests/digest.ts';
 import type { Temp } from './temp.ts';
-
-export type Body = Uint8Array | AsyncIterable<Uint8Array>;
-
-export interface Written {
-  digest: Digest;
-  size: number;
-}
 
 /** Small pieces are gathered up to this before they are written. */
 const GATHER_BYTES = 256 * 1024;
-
-export function digestOf(bytes: Uint8Array): Digest {
-  return `sha256:${hash('sha256', bytes, 'hex')}`;
-}
 
 /** Writes a new temporary file. Throws what the body throws, or what the disk says. */
 export async function writeTemp(temp: Temp, body: Body, mode: number): Promise<Written & { path: string }> {
@@ -42,17 +31,6 @@ async function openTemp(temp: Temp, mode: number, again = true): Promise<{ file:
     temp.forget(); // somebody cleared the folder
     return openTemp(temp, mode, false);
   }
-}
-
-/** Reads a body to its end for its digest alone. */
-export async function digestStream(body: AsyncIterable<Uint8Array>): Promise<Written> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of body) {
-    hash.update(chunk);
-    size += chunk.byteLength;
-  }
-  return { digest: `sha256:${hash.digest('hex')}`, size };
 }
 
 async function writeWhole(file: FileHandle, bytes: Uint8Array): Promise<Written> {

@@ -12,6 +12,7 @@ try {
     args: process.argv.slice(2),
     env: process.env,
     temporary: join(tmpdir(), 'tidemill'),
+    openGit: async (directory, credentials) => (await import('../../../shared/git/git.ts')).createGit({ directory, credentials }),
     log: (line) => process.stdout.write(`${line}\n`),
     signal: stop.signal,
   });

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DigestMismatch } from '../../ports/storage.ts';
-import { digestOf } from '../../storage/write.ts';
+import { digestOf } from '../../digests/digest.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import type { BlobsAsked } from './protocol.ts';
 import { createExchangeStorage } from './storage.ts';
@@ -76,6 +76,7 @@ const cut: Twist = (request) => {
   request.socket.destroy();
   return true;
 };
+const said = (failure: unknown) => (failure instanceof Error ? failure.message : 'nothing');
 const asked = () => seen.filter(({ path }) => path === '/v1/blobs').map(({ body }) => (JSON.parse(body.toString()) as BlobsAsked).blobs.length);
 const sent = () => seen.filter(({ path }) => path.startsWith('/store/')).length;
 const storage = () => createExchangeStorage({ exchange, directory: join(directory, 'spool'), signal: stop.signal, giveUp_ms: 2000 });
@@ -106,8 +107,8 @@ describe('the exchange', () => {
     await expect(exchange.exchange()).rejects.toThrow('no JSON');
     twists = Array.from({ length: 100 }, () => cut);
     const failure = await exchange.exchange().catch((error: unknown) => error as Error);
-    expect(String(failure)).toMatch(/did not work for 2 s|did not work for 3 s/);
-    expect(String(failure)).not.toContain('first');
+    expect(said(failure)).toMatch(/did not work for 2 s|did not work for 3 s/);
+    expect(said(failure)).not.toContain('first');
   });
 
   it('stops at once when it is told to', async () => {
@@ -181,7 +182,7 @@ describe('the storage of a step', () => {
     const failure = await storage()
       .putBlob(Buffer.from('x'))
       .catch((error: unknown) => error as Error);
-    expect(String(failure)).toMatch(/refused sha256:[0-9a-f]{64} \(1 bytes\): HTTP 400 EntityTooLarge$/);
+    expect(said(failure)).toMatch(/refused sha256:[0-9a-f]{64} \(1 bytes\): HTTP 400 EntityTooLarge$/);
     const path = join(directory, 'file');
     await writeFile(path, 'before');
     const file = await open(path);

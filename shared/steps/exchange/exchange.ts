@@ -1,6 +1,6 @@
 // The step's way to the edge `bytes`: shows its token, which is read anew each time since the kubelet renews it, and gets what its TaskRun may have.
 import { readFile } from 'node:fs/promises';
-import type { GitCredential } from '../../git/credentials.ts';
+import type { GitCredential } from '../../ports/git.ts';
 import { type BlobAnswer, type BlobAsked, type BlobsAnswered, type Exchanged, type ExchangeRefused, MAX_BLOBS, PATHS } from './protocol.ts';
 import { type Answered, send } from './request.ts';
 import { TryAgain, tryAgain } from './retry.ts';

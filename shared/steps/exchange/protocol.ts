@@ -1,5 +1,5 @@
 // What a step of ours and the edge `bytes` say to each other: JSON over HTTP, with the step's own token as Bearer.
-import type { GitCredential } from '../../git/credentials.ts';
+import type { GitCredential } from '../../ports/git.ts';
 
 export const PATHS = {
   /** POST {}: what this TaskRun's own steps may have. */

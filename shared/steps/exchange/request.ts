@@ -60,7 +60,7 @@ export function send({ method, url, headers, body, signal }: Sent): Promise<Answ
 
 function stream(request: ClientRequest, body: Readable, fail: (error: Error) => void): Readable {
   pipeline(body, request, (error) => {
-    if (error && (error as NodeJS.ErrnoException).code !== 'ERR_STREAM_PREMATURE_CLOSE') fail(error);
+    if (error && error.code !== 'ERR_STREAM_PREMATURE_CLOSE') fail(error);
   });
   return body;
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { type Digest, DigestMismatch } from '../../ports/storage.ts';
 import { createGate } from '../../storage/gate.ts';
-import { digestOf } from '../../storage/write.ts';
+import { digestOf } from '../../digests/digest.ts';
 import type { StepStorage, Written } from '../output.ts';
 import type { Exchange } from './exchange.ts';
 import { send } from './request.ts';
