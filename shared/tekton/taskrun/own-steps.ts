@@ -10,6 +10,8 @@ export interface OwnSteps {
   image: string;
   /** Base URL of the edge `bytes`, as pods reach it. */
   bytesUrl: string;
+  /** Starts our program in that image; its arguments follow. Default: /usr/bin/node /app/step.mjs. */
+  command?: string[];
 }
 
 /** Volumes of ours begin like this; the rest of the name cannot be known when a Task is written, so that no param can spell it. */
@@ -51,7 +53,7 @@ function ownStep(
   return {
     ...step,
     image: own.image,
-    command: COMMAND,
+    command: own.command ?? COMMAND,
     workingDir: '/',
     env: [
       { name: STEP_ENV.bytesUrl, value: own.bytesUrl.replace(/\/$/, '') },
