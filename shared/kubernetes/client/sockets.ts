@@ -1,8 +1,12 @@
 // Sockets to one API server: kept alive, bounded, watches apart from requests so that neither waits for the other.
-import http from 'node:http';
+import type { Agent, AgentOptions } from 'node:http';
 import https from 'node:https';
+import { getBuiltinModule } from 'node:process';
 import tls from 'node:tls';
 import type { Connection } from './connection.ts';
+
+/** Not by import: that reads every export, WebSocket among them, which loads a client of its own and doubles the time that a process takes to start. */
+const http = getBuiltinModule('node:http');
 
 const MAX_SOCKETS = 64;
 const MAX_STREAMS = 256;
@@ -12,8 +16,8 @@ const IDLE_MS = 60_000;
 export interface Sockets {
   request: typeof http.request;
   base: URL;
-  requests: http.Agent;
-  streams: http.Agent;
+  requests: Agent;
+  streams: Agent;
   close(): void;
 }
 
@@ -31,7 +35,7 @@ export function createSockets(connection: Connection): Sockets {
   return { request: secure ? https.request : http.request, base, requests, streams, close };
 }
 
-const common = (maxSockets: number): http.AgentOptions => ({ keepAlive: true, keepAliveMsecs: 30_000, maxSockets, timeout: IDLE_MS });
+const common = (maxSockets: number): AgentOptions => ({ keepAlive: true, keepAliveMsecs: 30_000, maxSockets, timeout: IDLE_MS });
 
 function secureAgent({ tls: given }: Connection, maxSockets: number): https.Agent {
   const { ca, cert, key, servername, insecure } = given ?? {};

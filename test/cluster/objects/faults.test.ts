@@ -8,6 +8,7 @@ import { createKubernetesObjects, type KubernetesObjects } from '../../../shared
 import type { NewObj } from '../../../shared/objects/kinds.ts';
 import { AlreadyExists, Expired, NotFound, type WatchEvent, type WatchOptions } from '../../../shared/ports/objects.ts';
 import { fromEnv } from '../env.ts';
+import { untilAlone } from './alone.ts';
 import { ensureCrds } from './crds.ts';
 import { dropNamespaces, makeNamespaces } from './namespaces.ts';
 import { isWatch, type Proxy, startProxy } from './proxy.ts';
@@ -28,7 +29,10 @@ let objects: KubernetesObjects;
 let troubles: string[];
 const stops: AbortController[] = [];
 
-beforeAll(() => ensureCrds(direct));
+beforeAll(async () => {
+  await ensureCrds(direct);
+  await untilAlone(direct);
+});
 afterAll(() => direct.close());
 beforeEach(async () => {
   [namespace] = await makeNamespaces(direct, 'objects', ['faults']);

@@ -14,6 +14,7 @@ import { InvalidObject, type NewObj } from '../../../shared/objects/kinds.ts';
 import { Conflict } from '../../../shared/ports/objects.ts';
 import { MissingSecret } from '../../../shared/ports/secrets.ts';
 import { fromEnv } from '../env.ts';
+import { untilAlone } from './alone.ts';
 import { ensureCrds } from './crds.ts';
 import { dropNamespaces, makeNamespaces } from './namespaces.ts';
 
@@ -22,7 +23,10 @@ const PATIENCE = { timeout: 20_000, interval: 20 };
 const client = createKubeClient({ connect: anywhere() });
 let namespace: string;
 
-beforeAll(() => ensureCrds(client));
+beforeAll(async () => {
+  await ensureCrds(client);
+  await untilAlone(client);
+});
 afterAll(() => client.close());
 beforeEach(async () => {
   [namespace] = await makeNamespaces(client, 'objects', ['people']);
