@@ -147,7 +147,8 @@ describe('a real Broker', () => {
     expect(await letters()).toEqual([]);
   });
 
-  it('loses nothing that is published again until it was answered, when its pods are deleted in the middle', async () => {
+  // Most of it is the time that the pods take to come back.
+  it('loses nothing that is published again until it was answered, when its pods are deleted in the middle', { timeout: 300_000 }, async () => {
     const heard = new Set<string>();
     const acknowledged = new Set<string>();
     let failures = 0;

@@ -1,6 +1,6 @@
 // Processes of one function, as a deployment would run them.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 
@@ -13,7 +13,7 @@ export interface Consumer {
 }
 
 export function startConsumer(url: string, prefix: string, ackWait_ms: number): Consumer {
-  const script = join(import.meta.dirname, 'consumer.child.ts');
+  const script = fileURLToPath(new URL('./consumer.child.ts', import.meta.url));
   const child: ChildProcess = spawn(process.execPath, [script, url, prefix, String(ackWait_ms)], { stdio: ['ignore', 'pipe', 'inherit'] });
   const handled: Consumer['handled'] = [];
   createInterface({ input: child.stdout! }).on('line', (line) => handled.push(JSON.parse(line) as Consumer['handled'][number]));
