@@ -8,7 +8,7 @@ import { AuthorizationV1Api, KubeConfig, type V1ResourceRule } from '@kubernetes
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseAllDocuments, stringify } from 'yaml';
 import { knativeObjects } from '../../eventing/manifests/knative.ts';
-import { rights, type Table, type Verb } from '../../knative/generate/access/rights.ts';
+import { type Rights, rights, type Table, type Verb } from '../../knative/generate/access/rights.ts';
 import { resourceOf } from '../../knative/generate/access/roles.ts';
 import { customResources } from '../../knative/generate/crds.ts';
 import { manifests, projectNamespace } from '../../knative/generate/manifests.ts';
@@ -147,12 +147,15 @@ function rowOf(...tables: (Table | undefined)[]): string[] {
   return [...new Set(all)].toSorted();
 }
 
-test.each(Object.entries(rights))('%s may do what its row says, where it says so, and nothing else', async (name, { cluster, project, system: own }) => {
-  const api = authorization(name);
-  expect(await may(api, system)).toEqual(rowOf(cluster, own));
-  expect(await may(api, shop)).toEqual(rowOf(cluster, project));
-  expect(await may(api, other)).toEqual(rowOf(cluster));
-});
+test.each(Object.entries<Rights>(rights))(
+  '%s may do what its row says, where it says so, and nothing else',
+  async (name, { cluster, project, system: own }) => {
+    const api = authorization(name);
+    expect(await may(api, system)).toEqual(rowOf(cluster, own));
+    expect(await may(api, shop)).toEqual(rowOf(cluster, project));
+    expect(await may(api, other)).toEqual(rowOf(cluster));
+  },
+);
 
 /** Asked of every function, beside its row: what nobody should be able to get at. */
 const NEVER = [

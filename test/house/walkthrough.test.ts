@@ -26,7 +26,7 @@ afterAll(() => rmSync(copy, { recursive: true, force: true }));
 
 test('adding a function as CONTRIBUTING.md has it passes its test and the checks', { timeout: 180_000 }, () => {
   const section = /## Add a function\n([^]*?)\n## /.exec(readFileSync(inCopy('CONTRIBUTING.md'), 'utf8'))?.[1] ?? '';
-  const [entry, handler, itsTest] = [...section.matchAll(/```ts\n([^]*?)```/g)].map((match) => (match[1] ?? '').replaceAll(/^ {3}/gm, ''));
+  const [entry, handler, itsTest, row] = [...section.matchAll(/```ts\n([^]*?)```/g)].map((match) => (match[1] ?? '').replaceAll(/^ {3}/gm, ''));
   const graph = readFileSync(inCopy('functions/graph.ts'), 'utf8');
   const place = "  'hook-delivery': {";
   expect(graph).toContain(place);
@@ -35,6 +35,8 @@ test('adding a function as CONTRIBUTING.md has it passes its test and the checks
     writeFileSync(inCopy(file), text ?? '');
   };
   put('functions/graph.ts', graph.replace(place, `${entry ?? ''}${place}`));
+  const rights = 'knative/generate/access/rights.ts';
+  put(rights, readFileSync(inCopy(rights), 'utf8').replace(place, `${row ?? ''}${place}`));
   put('functions/release-announce/handler.ts', handler);
   put('functions/release-announce/handler.test.ts', itsTest);
   put('functions/release-announce/README.md', '# release-announce\n');
@@ -43,8 +45,10 @@ test('adding a function as CONTRIBUTING.md has it passes its test and the checks
   expect(types.split('\n').filter((line) => /release-announce|graph\.ts/.test(line))).toEqual([]);
   expect(node('test/house/check.ts', 'boundaries', 'graph')).toContain('2 passed, 0 failed');
   expect(node('node_modules/vitest/vitest.mjs', 'run', 'functions/release-announce')).toContain('1 passed');
+  expect(node('node_modules/vitest/vitest.mjs', 'run', rights.replace('.ts', '.test.ts'))).toContain('1 passed');
   expect(() => node('test/house/check.ts', 'drift')).toThrow();
   expect(node('eventing/generate.ts')).toContain('wrote eventing/README.md');
   expect(node('test/house/check.ts', 'drift')).toContain('1 passed, 0 failed');
   expect(readFileSync(inCopy('eventing/README.md'), 'utf8')).toContain('release-announce');
+  expect(readFileSync(inCopy('knative/overlays/knative/functions/release-announce.yaml'), 'utf8')).toContain('/app/release-announce.mjs');
 });

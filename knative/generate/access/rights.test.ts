@@ -40,6 +40,9 @@ const CALLS: [Verb[], RegExp][] = [
   [['create', 'get'], /\bkind: '(\w+)',\s*metadata/g],
 ];
 
+const rowOf = (name: string): Rights => (rights as Readonly<Record<string, Rights>>)[name] ?? {};
+const doneBy = (name: string): string | undefined => (DONE_BY as Readonly<Record<string, string>>)[name];
+
 /** What the code says that it does with objects: `Kind verb`. */
 function uses(files: readonly string[]): string[] {
   const found = files.flatMap((file) => {
@@ -56,13 +59,13 @@ function granted({ cluster = {}, project = {} }: Rights): string[] {
 const ofFolder = (name: string) => projectFiles().filter((file) => file.startsWith(`functions/${name}/`) && file.endsWith('.ts') && !file.endsWith('.test.ts'));
 
 test.each(Object.keys(functions))('%s may do what its code does', (name) => {
-  const missing = uses(closure([`functions/${name}/handler.ts`])).filter((use) => !granted(rights[name]!).includes(use));
+  const missing = uses(closure([`functions/${name}/handler.ts`])).filter((use) => !granted(rowOf(name)).includes(use));
   expect(missing).toEqual([]);
 });
 
 test.each(Object.keys(edges).filter((name) => !(name in DONE_BY)))('%s may do what its code does', (name) => {
-  const by = Object.keys(DONE_BY).filter((done) => DONE_BY[done] === name);
-  const missing = uses([name, ...by].flatMap(ofFolder)).filter((use) => !granted(rights[name]!).includes(use));
+  const by = Object.keys(DONE_BY).filter((done) => doneBy(done) === name);
+  const missing = uses([name, ...by].flatMap(ofFolder)).filter((use) => !granted(rowOf(name)).includes(use));
   expect(missing).toEqual([]);
 });
 
@@ -78,7 +81,7 @@ test.each(Object.keys(functions))('%s may do no more than its code and its ports
   const code = files.map(read).join('\n');
   const mayBe = new Set(uses(files));
   // The object that the event is about has its status written by the host: which one stands in no call, but it has been read.
-  const more = granted(rights[name]!).filter((right) => {
+  const more = granted(rowOf(name)).filter((right) => {
     const [thing, verb] = right.split(' ') as [Thing, Verb];
     if (thing in BEYOND) return false;
     if (verb === 'status') return !mayBe.has(`${thing} get`) || !/\bstatus\b/.test(code);
@@ -90,8 +93,8 @@ test.each(Object.keys(functions))('%s may do no more than its code and its ports
 
 test.each(Object.entries(functions))('%s reads secrets only if the graph gives it secrets or git', (name, { needs }) => {
   const ports: readonly string[] = needs;
-  expect(granted(rights[name]!).some((right) => right.startsWith('Secret'))).toBe(ports.includes('secrets') || ports.includes('git'));
-  expect(granted(rights[name]!).some((right) => right.startsWith('TaskRun'))).toBe(ports.includes('runner'));
+  expect(granted(rowOf(name)).some((right) => right.startsWith('Secret'))).toBe(ports.includes('secrets') || ports.includes('git'));
+  expect(granted(rowOf(name)).some((right) => right.startsWith('TaskRun'))).toBe(ports.includes('runner'));
 });
 
 test('every process has its row, and no row is of a process that is none', () => {
@@ -100,7 +103,7 @@ test('every process has its row, and no row is of a process that is none', () =>
 });
 
 test('nobody writes secrets but the API and, to take away what a hook left, the watcher; nobody reads them in every namespace', () => {
-  for (const [name, { cluster, project, system }] of Object.entries(rights)) {
+  for (const [name, { cluster, project, system }] of Object.entries<Rights>(rights)) {
     expect(cluster?.Secret, name).toBeUndefined();
     expect(system?.Secret, name).toBeUndefined();
     if (name !== 'api' && name !== 'watcher') expect(project?.Secret ?? ['get'], name).toEqual(['get']);

@@ -1,6 +1,8 @@
 // What each service account may do at the API server: the kinds that its function's code touches, with the verbs that it uses, and nothing else.
 // rights.test.ts holds this table against what the handlers do.
+import type { edges, FunctionName } from '../../../functions/graph.ts';
 import type { Kind } from '../../../shared/objects/kinds.ts';
+import type { DONE_BY } from '../workloads/workloads.ts';
 
 /** `status` replaces the status, `patch-status` changes part of it; the others are the API server's own verbs. */
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'status' | 'patch-status';
@@ -37,7 +39,10 @@ const READS: readonly Verb[] = ['get', 'list', 'watch'];
 const WATCHES: readonly Verb[] = [...READS, 'status', 'patch-status'];
 const EVERY: readonly Verb[] = [...READS, 'create', 'patch', 'delete', 'status'];
 
-export const rights: Record<string, Rights> = {
+/** Every process has its row. */
+type Process = FunctionName | Exclude<keyof typeof edges, keyof typeof DONE_BY>;
+
+export const rights: Readonly<Record<Process, Rights>> = {
   'git-push': { cluster: { ...OPENS, Project: ['get', 'list'], Push: ['get', 'list', 'create', 'status'], Release: ['get'] } },
   'execution-requested': { cluster: { ...OPENS, Project: ['get'] } },
   'artifact-requested': { cluster: { Artifact: ['get', 'status'], Credential: ['get'] }, project: READS_SECRETS },
@@ -102,5 +107,6 @@ export const rights: Record<string, Rights> = {
 
 /** Whether its pods are given the token of its service account: only those that ask the API server for something. */
 export function automount(name: string): boolean {
-  return Object.keys(rights[name] ?? {}).length > 0;
+  const all: Readonly<Record<string, Rights>> = rights;
+  return Object.keys(all[name] ?? {}).length > 0;
 }

@@ -43,7 +43,7 @@ const EDGES: Record<string, Edge> = {
 };
 
 /** Edges of the graph that are no process of their own here, and who does their work. */
-export const DONE_BY: Record<string, string> = { 'repository-watch': 'watcher' };
+export const DONE_BY = { 'repository-watch': 'watcher' } as const;
 
 /** Edges that one overlay alone has: dead letters of JetStream stay in a stream. */
 const ONLY: Record<string, Overlay> = { 'dead-letters': 'knative' };
