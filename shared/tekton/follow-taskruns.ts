@@ -123,13 +123,14 @@ function createEntry(taskRun: Obj<'TaskRun'>): Entry {
         signal.throwIfAborted();
         if (seen !== changes) return;
         const { promise, resolve } = Promise.withResolvers<void>();
-        waiting.push(resolve);
-        const timer = setTimeout(resolve, LOOK_MS);
-        signal.addEventListener('abort', resolve as () => void, { once: true });
+        const go = () => resolve();
+        waiting.push(go);
+        const timer = setTimeout(go, LOOK_MS);
+        signal.addEventListener('abort', go, { once: true });
         await promise;
         clearTimeout(timer);
-        signal.removeEventListener('abort', resolve as () => void);
-        waiting = waiting.filter((each) => each !== resolve);
+        signal.removeEventListener('abort', go);
+        waiting = waiting.filter((each) => each !== go);
         signal.throwIfAborted();
       },
     },

@@ -20,8 +20,8 @@ export function mergeTemplate(template: Container | undefined, step: Step): Step
 }
 
 /** An empty list or text is as good as none to Tekton, and leaves the template's in place. */
-function withoutEmpty(step: Step): Step {
-  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== '' && !(Array.isArray(value) && value.length === 0))) as unknown as Step;
+function withoutEmpty(step: Step): Partial<Step> {
+  return Object.fromEntries(Object.entries(step).filter(([, value]) => value !== '' && !(Array.isArray(value) && value.length === 0)));
 }
 
 /** The step's own come first: Kubernetes expands a variable only from those before it. */

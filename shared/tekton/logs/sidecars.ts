@@ -20,7 +20,7 @@ export function collect(options: ContainerOptions): Collector {
   const signal = AbortSignal.any([options.signal, stop.signal]);
   const found: (StepLine | undefined)[] = [];
   let size = 0;
-  let failure: unknown;
+  let failure: Error | undefined;
   const ended = (async () => {
     for await (const line of stepLines({ ...options, signal })) {
       size += line?.text.length ?? 0;
@@ -31,14 +31,14 @@ export function collect(options: ContainerOptions): Collector {
       found.push(line);
     }
   })().catch((error: unknown) => {
-    if (!signal.aborted) failure = error;
+    if (!signal.aborted) failure = error as Error;
   });
   return {
     async *lines() {
       const timer = setTimeout(() => stop.abort(new Error('the steps have ended')), ENDS_MS);
       await ended;
       clearTimeout(timer);
-      if (failure !== undefined) throw failure;
+      if (failure) throw failure;
       options.signal.throwIfAborted();
       yield* found;
       return 'ended';

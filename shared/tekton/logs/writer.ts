@@ -49,7 +49,7 @@ export async function openWriter(ref: Ref, options: WriterOptions): Promise<LogW
   let bytes = 0;
   let timer: NodeJS.Timeout | undefined;
   let writing: Promise<void> = Promise.resolve();
-  let failure: unknown;
+  let failure: Error | undefined;
   let full = last.at(-1)?.lines.at(-1)?.text === cutNote(limit);
 
   const put = async (key: string, body: Buffer) => {
@@ -60,7 +60,7 @@ export async function openWriter(ref: Ref, options: WriterOptions): Promise<LogW
       } catch (error) {
         if (error instanceof AlreadyStored || options.signal.aborted) throw error;
         options.warn({ key, error: (error as Error).message }, 'a part of a log could not be stored; trying again');
-        await sleep(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)]!, undefined, { signal: options.signal });
+        await sleep(RETRY_MS[Math.min(tries, RETRY_MS.length - 1)], undefined, { signal: options.signal });
       }
     }
   };
@@ -75,7 +75,7 @@ export async function openWriter(ref: Ref, options: WriterOptions): Promise<LogW
     waiting = [];
     bytes = 0;
     head = { ...head, before: written };
-    writing = writing.then(() => put(key, body)).catch((error: unknown) => void (failure ??= error));
+    writing = writing.then(() => put(key, body)).catch((error: unknown) => void (failure ??= error as Error));
     return writing;
   };
   const add = (line: Omit<LogLine, 'seq'>) => {
@@ -85,7 +85,7 @@ export async function openWriter(ref: Ref, options: WriterOptions): Promise<LogW
     timer ??= setTimeout(() => void flush(), chunks < FIRST_CHUNKS ? FIRST_CHUNK_MS : CHUNK_MS);
   };
   const check = () => {
-    if (failure !== undefined) throw failure;
+    if (failure) throw failure;
   };
 
   return {
