@@ -21,6 +21,7 @@ export interface TestBroker {
 
 const EVENTING = '/apis/eventing.knative.dev/v1';
 const READY_WITHIN_MS = 60_000;
+const GONE_WITHIN_MS = 30_000;
 
 interface Conditioned {
   status?: { conditions?: { type: string; status: string; message?: string }[] };
@@ -32,6 +33,7 @@ export async function createTestBroker(triggers: readonly TestTrigger[], deliver
   const namespace = `brokers-${randomBytes(4).toString('hex')}`;
   const at = `${EVENTING}/namespaces/${namespace}`;
   const close = async () => {
+    await endTriggers(client, namespace);
     await client.request('DELETE', `/api/v1/namespaces/${namespace}`);
     client.close();
   };
@@ -50,6 +52,16 @@ export async function createTestBroker(triggers: readonly TestTrigger[], deliver
   } catch (error) {
     await close();
     throw error;
+  }
+}
+
+/** First the Triggers: their subscriptions cannot end without the channel, and a namespace takes all of it away at once. */
+async function endTriggers(client: KubeClient, namespace: string): Promise<void> {
+  await client.request('DELETE', `${EVENTING}/namespaces/${namespace}/triggers`);
+  const subscriptions = `/apis/messaging.knative.dev/v1/namespaces/${namespace}/subscriptions`;
+  for (const until = Date.now() + GONE_WITHIN_MS; Date.now() < until; await sleep(200)) {
+    const { items } = await client.request<{ items: unknown[] }>('GET', subscriptions);
+    if (items.length === 0) return;
   }
 }
 
