@@ -14,6 +14,8 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
   const artifact = await deps.objects.get('Artifact', { namespace, name });
   if (!artifact || artifact.spec.type !== 'git') return {};
   if (artifact.status?.phase === 'Resolved') return resolved(event, artifact, artifact.status);
+  // It never will be anything else, and whoever waited for it was told.
+  if (artifact.status?.phase === 'Invalid') return {};
   const { url, ref, credential } = artifact.spec;
   try {
     const commit = await deps.git.resolve({ url, ...(credential && { credential: credentialRef(namespace, credential) }) }, ref);
@@ -23,7 +25,7 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
     // At the last attempt whatever it is: an execution that nobody closes would hold its lane for ever.
     if (!(error instanceof Error) || (!(error instanceof GitError) && !final)) throw error;
     if (error instanceof GitError && error.kind === 'unreachable' && !final) throw new NotYet(error.message, backoff_ms(deps.attempt));
-    return failed(event, artifact, error);
+    return failed(event, artifact, error, deps.now());
   }
 };
 
@@ -45,11 +47,11 @@ function resolved(event: Event, artifact: Obj<'Artifact'>, status: StatusOf<'Art
   };
 }
 
-function failed(event: Event, artifact: Obj<'Artifact'>, error: Error): Outcome {
+function failed(event: Event, artifact: Obj<'Artifact'>, error: Error, now: string): Outcome {
   const reason = error.message.slice(0, 4096);
   const phase = error instanceof GitError && error.kind !== 'unreachable' ? 'Invalid' : 'Failed';
   return {
-    status: { ...artifact, status: { phase, reason } },
+    status: { ...artifact, status: { phase, reason, conditions: [{ type: 'Resolved', status: 'False', reason: phase, message: reason, lastTransitionTime: now }] } },
     outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject: event.data.artifact, data: { ...event.data, reason } }],
   };
 }

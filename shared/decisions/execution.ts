@@ -1,6 +1,8 @@
 // How an execution moves from stage to stage. Pure: states in, states out.
+import { withCondition } from './conditions.ts';
 import type { SpecOf, StatusOf } from '../objects/kinds.ts';
 import type { StageStatus, StepStatus } from '../objects/execution.ts';
+import type { Condition } from '../objects/meta.ts';
 import type { Stage } from '../objects/pipeline.ts';
 
 type Status = StatusOf<'Execution'>;
@@ -90,7 +92,16 @@ export function closed(status: Status, phase: Finished, now: string, message?: s
     if (stage.phase === 'Waiting') return { ...stage, steps, phase: 'Skipped' };
     return stage.phase === 'Running' ? { ...stage, steps, phase: 'Cancelled', ended: now } : { ...stage, steps };
   });
-  return { ...status, ...(stages && { stages }), phase, ended: now, ...(message && { message: message.slice(0, MAX_MESSAGE) }) };
+  const said = message?.slice(0, MAX_MESSAGE);
+  const succeeded: Condition = { type: 'Succeeded', status: phase === 'Succeeded' ? 'True' : 'False', reason: phase, lastTransitionTime: now };
+  return {
+    ...status,
+    ...(stages && { stages }),
+    phase,
+    ended: now,
+    ...(said && { message: said }),
+    conditions: withCondition(status.conditions, { ...succeeded, ...(said && { message: said }) }) ?? status.conditions,
+  };
 }
 
 /** The last site that a step left, which is what is released. */

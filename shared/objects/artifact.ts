@@ -39,7 +39,7 @@ export const artifactStatus = z
       .describe(
         'Unresolved: not looked at yet. Resolved: it is known what it is, for good. Failed: may be tried again. Invalid: there is no such thing, for good.',
       ),
-    conditions: conditions.describe(`Resolved: present once it is resolved; True is good, and stays. ${VALID}`),
+    conditions: conditions.describe(`Resolved: present once it was looked at; True is good, and stays. ${VALID}`),
     reason: reason.optional().describe('Why it is not resolved, and what to do.'),
     digest: text(160)
       .optional()

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { trigger } from '../events/types.ts';
 import { gitRef, gitSha, name, reason, text, timestamp } from './fields.ts';
-import { conditions, outbox } from './meta.ts';
+import { conditions, outbox, VALID } from './meta.ts';
 import { stages } from './pipeline.ts';
 import { siteSpec } from './project.ts';
 
@@ -55,7 +55,7 @@ export const executionStatus = z
       'Pending: the commit is being found out. Queued: waits for its lane. Running. Succeeded, Failed or Cancelled: it ended, and stays as it ended.',
     ),
     message: reason.optional().describe('Why it is in this phase, where that is not plain: what failed, and what to do.'),
-    conditions: conditions.describe('None so far: phase and message say how it is.'),
+    conditions: conditions.describe(`Succeeded: present once it has ended; True is good, and stays. ${VALID}`),
     sha: gitSha.optional().describe('Commit that it runs at.'),
     subject: z.string().max(512).optional().describe('First line of the commit message.'),
     commitTime: timestamp.optional().describe("The committer's time."),
