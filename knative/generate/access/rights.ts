@@ -63,10 +63,10 @@ export const rights: Readonly<Record<Process, Rights>> = {
   'hook-delivery': { cluster: { Hook: ['get', 'status'] }, project: READS_SECRETS },
   // What people do by the API they could do by kubectl: only in namespaces of projects.
   api: {
+    cluster: { Push: READS },
     project: {
       Project: EVERY,
       Pipeline: READS,
-      Push: READS,
       Execution: [...READS, 'delete'],
       Lane: [...READS, 'delete'],
       Artifact: [...READS, 'delete'],

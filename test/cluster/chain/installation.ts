@@ -44,8 +44,13 @@ export async function kubectl(...args: string[]): Promise<string> {
 
 /** Runs `tidemill …`, and gives what it said on stdout. */
 export async function tidemill(...args: string[]): Promise<string> {
-  const { stdout } = await run('node', [NODE, join(ROOT, 'cli/main.mjs'), ...args], { maxBuffer: MAX_OUTPUT });
-  return stdout;
+  try {
+    const { stdout } = await run('node', [NODE, join(ROOT, 'cli/main.mjs'), ...args], { maxBuffer: MAX_OUTPUT });
+    return stdout;
+  } catch (error) {
+    const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
+    throw new Error(`tidemill ${args[0]} failed:\n${stdout}${stderr}`, { cause: error });
+  }
 }
 
 let image: Promise<string> | undefined;
@@ -102,7 +107,7 @@ export async function install(overlay: Overlay, more: readonly string[] = []): P
     kubectl: (...args) => kubectl('-n', projects, ...args),
     remove: async () => {
       for (const forward of forwards) forward.close();
-      await kubectl('delete', 'namespace', projects, '--ignore-not-found', '--wait=true', '--timeout=120s');
+      await kubectl('delete', 'namespace', projects, '--ignore-not-found', '--wait=false');
       await tidemill('uninstall', '--yes', ...installation);
     },
   };
