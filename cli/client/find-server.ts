@@ -2,8 +2,8 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
-import { DATA_FOLDER, readToken } from '../../shared/host/data-folder.ts';
-import { readServerInfo } from '../../shared/host/server-info.ts';
+import { DATA_FOLDER, readToken } from '../../shared/host/machine/data-folder.ts';
+import { readServerInfo } from '../../shared/host/machine/server-info.ts';
 import { CliError, EXIT } from '../exit.ts';
 import type { Server } from './http.ts';
 import type { Io } from '../terminal/io.ts';

@@ -2,7 +2,7 @@
 // Whatever is not needed for the port to answer is imported after it does.
 import { join, resolve } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import { DATA_FOLDER, dataPaths } from '../../shared/host/data-folder.ts';
+import { DATA_FOLDER, dataPaths } from '../../shared/host/machine/data-folder.ts';
 import type { Cli, Define } from '../cli.ts';
 import { CliError, EXIT } from '../exit.ts';
 import { listenForStop } from '../server/stop.ts';

@@ -25,7 +25,7 @@ export const define: Define = (program, cli) => {
     .option('--namespace <name>', 'where tidemill itself runs', 'tidemill-system')
     .option('--keep-data', 'keep the definitions and their objects (this is so unless --all is said)')
     .option('--all', 'take away the definitions, and with them every project, artifact and release of the cluster')
-    .option('--timeout <seconds>', 'until all has to be gone', '180')
+    .option('--timeout <seconds>', 'until all has to be gone', '300')
     .option('--kubeconfig <file>', 'default: KUBECONFIG, else ~/.kube/config')
     .option('--context <name>', "default: the kubeconfig's current one")
     .option('--dry-run', 'show what would be taken away, and change nothing')

@@ -19,8 +19,10 @@ export interface Desired {
   stages: Stage[];
 }
 
+/** A Broker works only when its dead-letter sink does, and who publishes is told of the Broker when it starts: so in this order. */
 const STAGES: [name: string, kinds: readonly string[]][] = [
   ['settings, roles', ['ConfigMap', 'ServiceAccount', 'ClusterRole', 'Role', 'ClusterRoleBinding', 'RoleBinding', 'NetworkPolicy']],
+  ['dead letters', []],
   ['broker', ['Broker', 'SinkBinding']],
   ['functions', ['Deployment', 'Service']],
   ['subscriptions', []],
@@ -38,14 +40,19 @@ export function desiredOf(wanted: Wanted, made: (namespace: string) => boolean):
     definitions: customResources().map((definition) => crd(definition as unknown as KubeObject, version)),
     // A namespace that somebody else made is his: nothing is written into it.
     namespaces: [...system, ...projects.filter(({ metadata }) => made(metadata.name))],
-    stages: STAGES.map(([name], i) => ({ name, objects: own.filter(({ kind }) => stageOf(kind) === i) })),
+    stages: STAGES.map(([name]) => ({ name, objects: own.filter((object) => stageOf(object, deadLetterSinks(own)) === name) })),
   };
 }
 
-const stageOf = (kind: string) => {
-  const found = STAGES.findIndex(([, kinds]) => kinds.includes(kind));
-  return found < 0 ? STAGES.length - 1 : found;
-};
+function stageOf({ kind, metadata }: KubeObject, sinks: ReadonlySet<string>): string {
+  if (kind === 'Service' && sinks.has(metadata.name)) return 'dead letters';
+  return (STAGES.find(([, kinds]) => kinds.includes(kind)) ?? STAGES.at(-1)!)[0];
+}
+
+function deadLetterSinks(objects: readonly KubeObject[]): Set<string> {
+  const brokers = objects.filter(({ kind }) => kind === 'Broker') as (KubeObject & { spec: { delivery?: { deadLetterSink?: { ref?: { name: string } } } } })[];
+  return new Set(brokers.flatMap(({ spec }) => spec.delivery?.deadLetterSink?.ref?.name ?? []));
+}
 
 function noted(object: KubeObject, { version, overlay, size, s3Secret }: Wanted): KubeObject {
   if (object.kind !== 'ConfigMap' || object.metadata.name !== CONFIG.all) return object;

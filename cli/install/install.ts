@@ -8,10 +8,10 @@ import { checkKnative, checkKubernetes, checkTekton } from './checks/cluster.ts'
 import { checkNats, checkS3 } from './checks/outside.ts';
 import { checkRights } from './checks/rights.ts';
 import type { Cluster } from './cluster/connect.ts';
-import type { Resources } from './cluster/resources.ts';
+import type { Live, Resources } from './cluster/resources.ts';
 import { type Desired, desiredOf } from './desired.ts';
 import { type Finding, findingText, note, wrong } from './finding.ts';
-import { isOurs, MADE_BY } from './labels.ts';
+import { isOurs, LABELS, MADE_BY } from './labels.ts';
 import { type Installed, readInstalled, type Wanted, wantedOf, type Words } from './options.ts';
 import { type Addresses, addressesOf } from './report.ts';
 import { secretObjects, type SecretValues, secretValues } from './secrets.ts';
@@ -67,13 +67,20 @@ export async function planInstall(cluster: Cluster, words: InstallOptions, cli: 
     ...(wanted.overlay === 'jetstream' ? await checkNats(natsAccess(wanted, secrets), wanted.size === 'production' ? 3 : 1) : []),
     ...(await checkS3(s3Access(wanted, secrets), false)),
     ...(await checkRights(resources, [...desired.definitions, ...desired.namespaces, ...all])),
+    ...going(namespaces),
     ...(await strangers(resources, wanted.namespace, namespaces.get(wanted.namespace))),
+    ...(await neighbours(resources, wanted.namespace)),
     ...surveyed.foreign,
   ];
   return { wanted, installed, desired, secrets, secretObjects: ofSecrets, survey: surveyed, findings };
 }
 
 const namespaceNamed = (resources: Resources, name: string) => resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
+
+function going(namespaces: ReadonlyMap<string, Live | undefined>): Finding[] {
+  const names = [...namespaces].flatMap(([name, there]) => (there?.metadata.deletionTimestamp ? [name] : []));
+  return names.map((name) => wrong('Namespace', `${name} is being deleted`, `Wait until it is gone: kubectl wait --for=delete namespace/${name}`));
+}
 
 /** The namespace gets restricted Pod Security: what else runs in it might not start again. */
 async function strangers(resources: Resources, namespace: string, there: { metadata: { labels?: Record<string, string> } } | undefined): Promise<Finding[]> {
@@ -88,6 +95,14 @@ async function strangers(resources: Resources, namespace: string, there: { metad
       'tidemill wants a namespace of its own, which it restricts: --namespace NAME',
     ),
   ];
+}
+
+async function neighbours(resources: Resources, namespace: string): Promise<Finding[]> {
+  const all = await resources.list('v1', 'Namespace', { labelSelector: `${LABELS.partOf}=tidemill,${LABELS.installation}` });
+  const others = all.map(({ metadata }) => metadata.labels![LABELS.installation]!).filter((name) => name !== namespace);
+  return others.length === 0
+    ? []
+    : [note('Other installations', `there is one in ${others.join(' and in ')}: they share the definitions, which become those of this version`)];
 }
 
 export async function showChanges(cluster: Cluster, plan: Plan): Promise<Change[]> {

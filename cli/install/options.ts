@@ -83,7 +83,7 @@ export async function readInstalled(resources: Resources, namespace: string): Pr
     overlay: oneOf(OVERLAYS, data['TIDEMILL_BROKER']) ?? 'knative',
     size: oneOf(SIZES, noted.size) ?? 'small',
     image: data['TIDEMILL_IMAGE'] ?? IMAGE,
-    settings: settings as Settings,
+    settings,
     projects: [...new Set(bindings.map(({ metadata }) => metadata.namespace!))].filter((name) => name !== namespace).toSorted(),
     s3Secret: noted.s3Secret === 'none' ? 'none' : undefined,
   };

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import manifest from '../../package.json' with { type: 'json' };
 import type { RunningServer } from '../../functions/one-machine/start.ts';
-import { dataPaths } from '../../shared/host/data-folder.ts';
+import { dataPaths } from '../../shared/host/machine/data-folder.ts';
 import type { Cli } from '../cli.ts';
 import { type Client, createClient } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';

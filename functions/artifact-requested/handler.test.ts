@@ -69,7 +69,11 @@ describe('artifact-requested', () => {
     world.git.failures.push(new GitError(kind, `It is ${kind}`));
     const { settled, emitted } = await world.run('artifact-requested', requested());
     expect(settled).toEqual({ kind: 'done' });
-    expect((await source()).status).toMatchObject({ phase: 'Invalid', reason: `It is ${kind}`, conditions: [{ type: 'Resolved', status: 'False', reason: 'Invalid' }] });
+    expect((await source()).status).toMatchObject({
+      phase: 'Invalid',
+      reason: `It is ${kind}`,
+      conditions: [{ type: 'Resolved', status: 'False', reason: 'Invalid' }],
+    });
     expect(emitted).toMatchObject([{ type: 'dev.tidemill.artifact.failed.v1', data: { reason: `It is ${kind}`, execution: execution.metadata.name } }]);
   });
 
@@ -79,7 +83,11 @@ describe('artifact-requested', () => {
   ])('fails at the last attempt when %s: else its lane would wait for ever', async (_, failure) => {
     world.git.failures.push(failure);
     const { emitted } = await world.run('artifact-requested', requested(), 10);
-    expect((await source()).status).toMatchObject({ phase: 'Failed', reason: failure.message, conditions: [{ type: 'Resolved', status: 'False', reason: 'Failed' }] });
+    expect((await source()).status).toMatchObject({
+      phase: 'Failed',
+      reason: failure.message,
+      conditions: [{ type: 'Resolved', status: 'False', reason: 'Failed' }],
+    });
     expect(world.types(emitted)).toEqual(['artifact.failed']);
   });
 

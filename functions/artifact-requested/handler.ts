@@ -51,7 +51,10 @@ function failed(event: Event, artifact: Obj<'Artifact'>, error: Error, now: stri
   const reason = error.message.slice(0, 4096);
   const phase = error instanceof GitError && error.kind !== 'unreachable' ? 'Invalid' : 'Failed';
   return {
-    status: { ...artifact, status: { phase, reason, conditions: [{ type: 'Resolved', status: 'False', reason: phase, message: reason, lastTransitionTime: now }] } },
+    status: {
+      ...artifact,
+      status: { phase, reason, conditions: [{ type: 'Resolved', status: 'False', reason: phase, message: reason, lastTransitionTime: now }] },
+    },
     outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject: event.data.artifact, data: { ...event.data, reason } }],
   };
 }

@@ -3,7 +3,7 @@ import { credentialReader } from '../../shared/host/credential-reader.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import { anywhere } from '../../shared/kubernetes/client/anywhere.ts';
 import { createKubeClient, type KubeClient } from '../../shared/kubernetes/client/client.ts';
-import { createKubernetesObjects } from '../../shared/kubernetes/objects/objects.ts';
+import { createKubernetesObjects, type Unfit } from '../../shared/kubernetes/objects/objects.ts';
 import type { Git } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import type { Runner } from '../../shared/ports/runner.ts';
@@ -26,9 +26,10 @@ export interface Adapters {
   logArchive(): Promise<LogArchive | undefined>;
 }
 
-export function openAdapters(settings: Settings, log: Log): Adapters {
+/** `onUnfit` is told of objects that somebody wrote by hand and that do not fit their schema. */
+export function openAdapters(settings: Settings, log: Log, onUnfit?: (unfit: Unfit) => void): Adapters {
   const client = createKubeClient({ connect: anywhere() });
-  const objects = createKubernetesObjects({ client, log });
+  const objects = createKubernetesObjects({ client, log, ...(onUnfit && { onUnfit }) });
   const storage = once(async () => {
     const { createS3Storage } = await import('../../shared/s3/storage.ts');
     return createS3Storage(wanted(settings.s3, 'TIDEMILL_S3_BUCKET'));

@@ -35,5 +35,5 @@ export async function runFunction(name: FunctionName, handle: unknown): Promise<
 async function portsOf({ needs }: Entry, adapters: Adapters): Promise<Partial<Ports>> {
   const open: Record<keyof Ports, () => Promise<unknown>> = { ...adapters, objects: async () => adapters.objects };
   const opened = await Promise.all(needs.map(async (need) => [need, await open[need]()] as const));
-  return Object.fromEntries(opened) as Partial<Ports>;
+  return Object.fromEntries(opened);
 }

@@ -1,8 +1,8 @@
 // The adapters of one machine, opened in the data folder.
 import type { Log, Ports } from '../../shared/host/contract.ts';
-import type { dataPaths } from '../../shared/host/data-folder.ts';
+import type { dataPaths } from '../../shared/host/machine/data-folder.ts';
 import { credentialReader } from '../../shared/host/credential-reader.ts';
-import { createFileSecrets } from '../../shared/host/file-secrets.ts';
+import { createFileSecrets } from '../../shared/host/machine/file-secrets.ts';
 import type { Commit } from '../../shared/host/host.ts';
 import { createGit } from '../../shared/git/git.ts';
 import type { Broker } from '../../shared/ports/broker.ts';

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import type { dataPaths } from '../../shared/host/data-folder.ts';
+import type { dataPaths } from '../../shared/host/machine/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import { createPublish } from '../../shared/host/root-events.ts';
 import { type AnyHandler, inOneTransaction, startHost } from '../../shared/host/host.ts';

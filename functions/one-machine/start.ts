@@ -1,7 +1,7 @@
 // A server of one machine: the port answers at once, and what stands behind it is loaded while the first requests may wait.
 import { mkdir } from 'node:fs/promises';
 import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
-import { dataPaths, removeServerInfo, writeServerInfo } from '../../shared/host/data-folder.ts';
+import { dataPaths, removeServerInfo, writeServerInfo } from '../../shared/host/machine/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import type { AdapterOptions } from './adapters.ts';
 import type { Core, CoreOptions } from './core.ts';

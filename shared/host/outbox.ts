@@ -130,11 +130,11 @@ async function strike(objects: Objects, object: Obj, causes: readonly string[], 
   const struck = (outbox: Outbox) => outbox.map(({ cause, at, events }) => ({ cause, at, ...(events && !causes.includes(cause) && { events }) }));
   const { namespace, name } = object.metadata;
   try {
-    await objects.updateStatus({ ...object, status: { ...object.status, outbox: struck(outboxOf(object)) } } as Obj);
+    await objects.updateStatus({ ...object, status: { ...object.status, outbox: struck(outboxOf(object)) } });
   } catch (error) {
     try {
       if (!(error instanceof Conflict)) throw error;
-      await modifyStatus(objects, object.kind, { namespace, name }, (now) => ({ ...now.status, outbox: struck(outboxOf(now)) }) as never);
+      await modifyStatus(objects, object.kind, { namespace, name }, (now) => ({ ...now.status, outbox: struck(outboxOf(now)) }));
     } catch (failure) {
       log.warn({ object: idOf(object), reason: (failure as Error).message }, 'what was published could not be struck from its outbox; it is told again later');
     }

@@ -7,7 +7,7 @@ import { resolveSpecifier, specifiers } from './imports.ts';
 const PURE = ['shared/events/', 'shared/objects/', 'shared/decisions/', 'shared/ports/'];
 /** What a handler leans on: its contract, and what several handlers do with the ports they are given. Not the host that runs them. */
 const HANDLER_HELP = ['shared/host/', 'shared/site/'];
-const HOST = ['shared/host/host.ts', 'shared/host/file-secrets.ts', 'shared/host/data-folder.ts', 'shared/host/server-info.ts'];
+const HOST = ['shared/host/host.ts', 'shared/host/machine/file-secrets.ts', 'shared/host/machine/data-folder.ts', 'shared/host/machine/server-info.ts'];
 /** What adapters and their users agree on: how a step is called, what may be stored in any store. Pure, though it stands in an adapter's folder. */
 const CONVENTIONS = [
   'shared/runner/builtin.ts',
@@ -36,12 +36,12 @@ export interface Rule {
 }
 
 const anyOf = (names: readonly string[]) => `(${names.join('|')})`;
-const ADAPTERS = ['shared/store/', 'shared/storage/', 'shared/git/', 'shared/runner/', 'shared/host/file-secrets.ts'];
+const ADAPTERS = ['shared/store/', 'shared/storage/', 'shared/git/', 'shared/runner/', 'shared/host/machine/file-secrets.ts'];
 
 export const rules: readonly Rule[] = [
   {
     name: 'a test',
-    from: /(\.test\.ts$|^test\/)/,
+    from: /(\.test\.ts$|^test\/|^shared\/[^/]+\/test\/)/,
     may: 'anything',
     why: '',
   },
@@ -124,14 +124,28 @@ export const rules: readonly Rule[] = [
   {
     name: 'the command that starts the server',
     from: /^cli\/commands\/server/,
-    may: ['cli/', ...PURE, 'functions/one-machine/', 'functions/api/', 'shared/host/data-folder.ts', 'shared/host/server-info.ts', 'package.json'],
+    may: ['cli/', ...PURE, 'functions/one-machine/', 'functions/api/', 'shared/host/machine/', 'shared/host/log/', 'package.json'],
     why: 'what it starts is wired in functions/one-machine',
+  },
+  {
+    name: 'what installs and examines',
+    from: /^cli\/(install\/|commands\/(install|uninstall|doctor))/,
+    may: ['cli/', ...PURE, 'knative/generate/', 'shared/kubernetes/client/', 'shared/s3/', 'shared/jetstream/', 'package.json'],
+    why: 'it applies what is generated, and asks the cluster and its servers by their own adapters',
   },
   {
     name: 'the command line',
     from: /^cli\//,
     // Of the API its types, and of the data folder where the server is to be found.
-    may: ['cli/', ...PURE, 'functions/api/', 'shared/host/data-folder.ts', 'shared/host/server-info.ts', 'functions/one-machine/start.ts', 'package.json'],
+    may: [
+      'cli/',
+      ...PURE,
+      'functions/api/',
+      'shared/host/machine/data-folder.ts',
+      'shared/host/machine/server-info.ts',
+      'functions/one-machine/start.ts',
+      'package.json',
+    ],
     why: 'it is a typed client of the API; of the server it knows only how to start it',
   },
   {

@@ -13,11 +13,14 @@ export function longFiles(files: readonly string[], read: (file: string) => stri
   });
 }
 
+/** Records in the order of their numbers: nobody looks through them. */
+const NUMBERED = 'docs/adr';
+
 /** A sentence for each folder with more files than can be taken in at a look. The top folder is the house's own and is not counted. */
 export function fullFolders(files: readonly string[]): string[] {
   const count = new Map<string, number>();
   for (const file of files) count.set(dirname(file), (count.get(dirname(file)) ?? 0) + 1);
   return [...count]
-    .filter(([folder, files]) => folder !== '.' && files > LIMITS.filesInFolder)
+    .filter(([folder, files]) => folder !== '.' && folder !== NUMBERED && files > LIMITS.filesInFolder)
     .map(([folder, files]) => `${folder}/ holds ${files} files; ${LIMITS.filesInFolder} is the limit: make folders of what belongs together`);
 }

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { exit, kill, stdout } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readServerInfo } from '../../shared/host/server-info.ts';
+import { readServerInfo } from '../../shared/host/machine/server-info.ts';
 import { send } from '../support/machine.ts';
 import { ROOT } from './files.ts';
 

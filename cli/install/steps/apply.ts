@@ -61,13 +61,20 @@ export async function removeAll(resources: Resources, objects: readonly Live[], 
   return left;
 }
 
+/** A namespace that goes, with nothing left in it: its name is free in a moment, which on a busy cluster is minutes. */
+function isEmptied({ kind, metadata, status }: Live): boolean {
+  if (kind !== 'Namespace' || !metadata.deletionTimestamp) return false;
+  const is = (type: string) => status?.conditions?.find((condition) => condition.type === type)?.status;
+  return is('NamespaceContentRemaining') === 'False' && is('NamespaceFinalizersRemaining') === 'False';
+}
+
 async function waitGone(resources: Resources, objects: readonly Live[], until: number): Promise<Live[]> {
   let there = [...objects];
   for (;;) {
     const still: Live[] = [];
     await each(there, async (object) => {
       const found = await resources.get(object);
-      if (found?.metadata.uid === object.metadata.uid) still.push(object);
+      if (found?.metadata.uid === object.metadata.uid && !isEmptied(found)) still.push(object);
     });
     there = still;
     if (there.length === 0 || Date.now() > until) return there;

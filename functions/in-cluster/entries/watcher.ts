@@ -1,10 +1,12 @@
 // The one process of a cluster that is always there.
 import { hostname } from 'node:os';
 import type { TidemillEvent } from '../../../shared/events/event.ts';
+import { createArchive } from '../../../shared/host/archive.ts';
 import type { Log } from '../../../shared/host/contract.ts';
 import { createDead } from '../../../shared/knative/dead.ts';
 import { createLater } from '../../../shared/knative/later.ts';
 import type { Broker } from '../../../shared/ports/broker.ts';
+import { sweepBucket } from '../../../shared/s3/bucket.ts';
 import type { S3Storage } from '../../../shared/s3/storage.ts';
 import { followTaskRuns } from '../../../shared/tekton/follow-taskruns.ts';
 import { taskRunEnd } from '../../../shared/tekton/taskrun/end.ts';
@@ -13,15 +15,17 @@ import { createRepositoryWatch } from '../../repository-watch/watch.ts';
 import { kubernetesLease } from '../../watcher/lease/kubernetes-lease.ts';
 import { kubernetesEvents } from '../../watcher/notes/kubernetes-events.ts';
 import type { Periodic } from '../../watcher/rings/periodic.ts';
-import { createWatcher } from '../../watcher/watcher.ts';
+import { sayUnfit } from '../../watcher/changes/unfit.ts';
+import { createWatcher, type Watcher } from '../../watcher/watcher.ts';
 import { openAdapters } from '../adapters.ts';
 import { functionAddress, openBroker } from '../broker.ts';
 import { ringKeptEvents } from '../kept-events.ts';
 import { runProcess } from '../process.ts';
 import { sendText } from '../server.ts';
-import type { Settings } from '../settings.ts';
+import { type Settings, wanted } from '../settings.ts';
 
 const SECOND_MS = 1000;
+const HOUR_MS = 3_600_000;
 /** What JetStream takes is taken at once. */
 const AT_ONCE_MS = 10_000;
 /** A publish on Knative lasts until all who hear of it have answered, with those who had to be woken for it. */
@@ -30,9 +34,10 @@ const DOORBELL_MS = 60_000;
 const INSURANCE_MS = 600_000;
 
 await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
-  const adapters = openAdapters(settings, log);
+  const watching: { watcher?: Watcher } = {};
+  const adapters = openAdapters(settings, log, (unfit) => watching.watcher?.unfit(unfit));
   const { client, objects } = adapters;
-  const [storage, secrets, git, archive] = await Promise.all([adapters.storage(), adapters.secrets(), adapters.git(), adapters.logArchive()]);
+  const [storage, secrets, git, logs] = await Promise.all([adapters.storage(), adapters.secrets(), adapters.git(), adapters.logArchive()]);
   const { broker } = await openBroker(settings, adapters, log);
   const publish = (events: readonly TidemillEvent[]) => broker.publish(events);
   const watcher = createWatcher({
@@ -46,11 +51,17 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
     notes: kubernetesEvents(client, hostname()),
     periodic: periodicOf(settings, storage, broker, log),
     times: { outbox_ms: settings.broker === 'knative' ? DOORBELL_MS : INSURANCE_MS },
-    ...(archive && { lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive, signal, log }) }] }),
-    polling: () => createRepositoryWatch({ objects, git, publish, now, log }),
+    ...(logs && {
+      lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive: logs, signal, log }) }],
+      archive: { archive: createArchive({ storage }), isLogged: (ref) => logs.isWhole(ref) },
+    }),
+    // The repositories of a pod's own disk are nobody's.
+    polling: () => createRepositoryWatch({ objects, git, publish, now, log, allowLocal: false }),
+    sayUnfit: sayUnfit(client, now),
     now,
     log,
   });
+  watching.watcher = watcher;
   watcher.start();
   Object.assign(checks, {
     lease: async () => {
@@ -74,11 +85,13 @@ function periodicOf(settings: Settings, storage: S3Storage, broker: Broker, log:
   const isDoorbell = settings.broker === 'knative';
   // What a process that took it has in hand itself is left to it for so long.
   const before = () => new Date(Date.now() - (isDoorbell ? DOORBELL_MS : AT_ONCE_MS)).toISOString();
+  const sweep = { name: 'half-written bytes', every_ms: HOUR_MS, run: () => sweepBucket(wanted(settings.s3, 'TIDEMILL_S3_BUCKET')) };
   const inbox = { name: 'inbox', every_ms: 5 * SECOND_MS, run: () => ringInbox(before(), left) };
-  if (!isDoorbell) return [inbox];
+  if (!isDoorbell) return [inbox, sweep];
   const later = createLater({ storage, address: functionAddress(settings), dead: createDead(storage), log });
   return [
     inbox,
+    sweep,
     { name: 'root events', every_ms: 5 * SECOND_MS, run: () => ringKeptEvents(before(), left) },
     { name: 'delay queue', every_ms: SECOND_MS, run: () => later.deliverDue(Date.now()) },
   ];

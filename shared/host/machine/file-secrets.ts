@@ -2,8 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { name as nameSchema } from '../objects/fields.ts';
-import { MissingSecret, type Secrets } from '../ports/secrets.ts';
+import { name as nameSchema } from '../../objects/fields.ts';
+import { MissingSecret, type Secrets } from '../../ports/secrets.ts';
 
 const MAX_BYTES = 65_536;
 

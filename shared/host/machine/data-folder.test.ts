@@ -2,7 +2,7 @@ import { mkdtemp, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/
 import { tmpdir } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MissingSecret } from '../ports/secrets.ts';
+import { MissingSecret } from '../../ports/secrets.ts';
 import { dataPaths, readToken, removeServerInfo, writeServerInfo } from './data-folder.ts';
 import { createFileSecrets } from './file-secrets.ts';
 import { readServerInfo } from './server-info.ts';
@@ -89,7 +89,7 @@ describe('secrets in files', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it.each(['../token', '..', '.', 'a/b', '/etc/passwd', '', 'A', 'a\u0000b', '-rf', '.hidden', 'x'.repeat(300)])('have no name like %j', async (name) => {
+  it.each(['../../token', '..', '.', 'a/b', '/etc/passwd', '', 'A', 'a\u0000b', '-rf', '.hidden', 'x'.repeat(300)])('have no name like %j', async (name) => {
     const secrets = createFileSecrets(dataPaths(folder).secrets);
     await writeFile(dataPaths(folder).token, 'abc');
     await expect(secrets.get(name)).rejects.toThrow();
