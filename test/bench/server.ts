@@ -5,7 +5,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { execPath } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dataPaths } from '../../shared/host/data-folder.ts';
+import { dataPaths } from '../../shared/host/machine/data-folder.ts';
 import { send } from '../support/machine.ts';
 
 const ENTRY = resolve(import.meta.dirname, '../../cli/main.mjs');

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execPath } from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { dataPaths } from '../../shared/host/data-folder.ts';
+import { dataPaths } from '../../shared/host/machine/data-folder.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { openStore } from '../../shared/store/store.ts';
 import { send } from '../support/machine.ts';

@@ -6,7 +6,7 @@ import { type FunctionName, functions } from '../../functions/graph.ts';
 import { hookLabels, projectLabels } from '../../shared/decisions/names.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { EventType } from '../../shared/events/types.ts';
-import { createFileSecrets } from '../../shared/host/file-secrets.ts';
+import { createFileSecrets } from '../../shared/host/machine/file-secrets.ts';
 import { beginWithOutbox } from '../../shared/host/outbox.ts';
 import { type AnyHandler, type Commit, type Entry, inOneTransaction, startHost } from '../../shared/host/host.ts';
 import type { Kind, Obj, SpecOf, StatusOf } from '../../shared/objects/kinds.ts';

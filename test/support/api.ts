@@ -7,7 +7,7 @@ import { createApi } from '../../functions/api/api.ts';
 import { createPublish } from '../../shared/host/root-events.ts';
 import { functions } from '../../functions/graph.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
-import { createFileSecrets } from '../../shared/host/file-secrets.ts';
+import { createFileSecrets } from '../../shared/host/machine/file-secrets.ts';
 import { type AnyHandler, inOneTransaction, startHost } from '../../shared/host/host.ts';
 import type { LogLine, Runner } from '../../shared/ports/runner.ts';
 import { createGit } from '../../shared/git/git.ts';

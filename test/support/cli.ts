@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { getRequestListener } from '@hono/node-server';
 import { runProgram } from '../../cli/program.ts';
-import { writeServerInfo } from '../../shared/host/data-folder.ts';
+import { writeServerInfo } from '../../shared/host/machine/data-folder.ts';
 import type { TestApi } from './api.ts';
 
 export const TOKEN = 'tok_0123456789abcdef';

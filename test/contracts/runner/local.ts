@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { runSecretName } from '../../../shared/decisions/names.ts';
 import type { RunnerUnderTest } from '../runner.ts';
 import type { TidemillEvent } from '../../../shared/events/event.ts';
-import { createFileSecrets } from '../../../shared/host/file-secrets.ts';
+import { createFileSecrets } from '../../../shared/host/machine/file-secrets.ts';
 import type { Secrets } from '../../../shared/ports/secrets.ts';
 import { openStore } from '../../../shared/store/store.ts';
 import type { StepAction } from '../../../shared/runner/task/spec.ts';
