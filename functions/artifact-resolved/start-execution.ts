@@ -33,16 +33,20 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
 
   const planned = pending.definition ? undefined : await plan(project, execution, pending, deps);
   if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
-  // Written before the lane is looked at: whoever writes last, this or the lane, sees the other (execution-admitted).
-  const queued = await modifyStatus(
-    deps.objects,
-    'Execution',
-    { namespace, name },
-    ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined),
-    execution,
-  );
-  const lane = await deps.objects.get('Lane', { namespace, name: execution.spec.lane });
-  if (queued.status?.phase !== 'Queued' || !isAdmitted(lane?.status, name)) return {};
+  const isAdmittedNow = async () => isAdmitted((await deps.objects.get('Lane', { namespace, name: execution.spec.lane }))?.status, name);
+  const [queued, admitted] = await Promise.all([
+    modifyStatus(
+      deps.objects,
+      'Execution',
+      { namespace, name },
+      ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined),
+      execution,
+    ),
+    isAdmittedNow(),
+  ]);
+  if (queued.status?.phase !== 'Queued') return {};
+  // One that was not in yet is looked for once more after the write: whoever writes last, this or the lane, sees the other (execution-admitted).
+  if (!admitted && !(await isAdmittedNow())) return {};
   return beginExecution(queued, queued.status, deps, event);
 }
 

@@ -16,17 +16,23 @@ const NONE = '0'.repeat(40);
 /** The same ref moved between the same two commits so often: more than that is no push but a fault. */
 const MAX_OCCURRENCES = 10_000;
 
+export interface Found {
+  push: Obj<'Push'>;
+  /** It was made here and now: nothing can have come of it yet. */
+  isNew: boolean;
+}
+
 /** Undefined: it was told before, and what came of it is known or on its way. */
-export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects, now: string): Promise<Obj<'Push'> | undefined> {
+export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects, now: string): Promise<Found | undefined> {
   const moved = movement(event);
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
-    const push = await ensureNew(objects, newPush(event, name, moved));
+    const { object: push, isNew } = await ensureNew(objects, newPush(event, name, moved));
     // Looked at after the push was read: what answered it had moved the head before.
     const headIsAfter = tell.pushedAt === undefined && (await isHead(await concerned, push, moved, objects));
     const recognised = recognise(push, tell, headIsAfter);
-    if (recognised.kind === 'mine') return { ...push, status: push.status ?? addTeller({ told: [], results: [] }, tell) };
+    if (recognised.kind === 'mine') return { push: { ...push, status: push.status ?? addTeller({ told: [], results: [] }, tell) }, isNew };
     if (recognised.kind === 'other') continue;
     if (!recognised.status || (await remember(objects, name, tell))) return undefined;
   }

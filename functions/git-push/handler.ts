@@ -11,11 +11,13 @@ import { LABEL } from '../../shared/objects/meta.ts';
 import { PRODUCTION } from '../../shared/objects/release.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
-import { findPush } from './find-push.ts';
+import { findPush, type Found } from './find-push.ts';
 import { whyNot } from './why-not.ts';
 
 const MAX_REASON = 4096;
 const NO_COMMIT = '0'.repeat(40);
+/** Lanes of one push that are read ahead. */
+const READ_AHEAD = 16;
 
 type Entry = (typeof functions)['git-push'];
 type Event = EventOf<Entry['consumes'][number]>;
@@ -25,14 +27,15 @@ type Result = StatusOf<'Push'>['results'][number];
 export const handle: Handler<Entry> = async (event, deps) => {
   const { objects, now } = deps;
   const concerned = projectsOf(objects, event.data.repository);
-  const [projects, push] = await Promise.all([concerned, findPush(event, concerned, objects, now())]);
-  if (!push) return {};
+  const [projects, found, lanes] = await Promise.all([concerned, findPush(event, concerned, objects, now()), lanesOf(event, concerned, objects)]);
+  if (!found) return {};
+  const { push } = found;
 
   const create: NewObj[] = [];
   const outputs: Emitted[] = [];
   const results: Result[] = [];
   for (const project of projects) {
-    const { result, ...rest } = await answer(event, push, project, objects);
+    const { result, ...rest } = await answer(event, found, { project, lane: lanes.get(project) }, objects);
     create.push(...rest.create);
     outputs.push(...rest.outputs);
     results.push({ namespace: project.metadata.namespace, project: project.metadata.name, ...result });
@@ -42,9 +45,26 @@ export const handle: Handler<Entry> = async (event, deps) => {
 };
 
 async function projectsOf(objects: Objects, repository: string): Promise<Obj<'Project'>[]> {
-  const projects: Obj<'Project'>[] = [];
-  for await (const project of eachObject(objects, 'Project', { labels: { [LABEL.repository]: repositoryLabel(repository) } })) projects.push(project);
-  return projects;
+  const labels = { [LABEL.repository]: repositoryLabel(repository) };
+  const found = await Array.fromAsync(eachObject(objects, 'Project', { labels, mayLag: true }));
+  // That nobody builds it is said only when it is so.
+  return found.length > 0 ? found : Array.fromAsync(eachObject(objects, 'Project', { labels }));
+}
+
+/** Read while the push is being recorded. */
+async function lanesOf({ type, data }: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects): Promise<Map<Obj<'Project'>, Obj<'Lane'> | undefined>> {
+  if (type !== 'dev.tidemill.git.push.v1' && type !== 'dev.tidemill.git.tag.v1') return new Map();
+  const read = async (project: Obj<'Project'>) => {
+    const { namespace, name } = project.metadata;
+    return [project, await objects.get('Lane', { namespace, name: laneName(name, data.ref) })] as const;
+  };
+  return new Map(await Promise.all((await concerned).slice(0, READ_AHEAD).map(read)));
+}
+
+interface Concerned {
+  project: Obj<'Project'>;
+  /** As it was read just now; undefined: it was not, or there is none. */
+  lane: Obj<'Lane'> | undefined;
 }
 
 interface Answer {
@@ -53,7 +73,7 @@ interface Answer {
   result: Pick<Result, 'execution' | 'skipped'>;
 }
 
-async function answer(event: Event, push: Obj<'Push'>, project: Obj<'Project'>, objects: Objects): Promise<Answer> {
+async function answer(event: Event, { push, isNew }: Found, { project, lane }: Concerned, objects: Objects): Promise<Answer> {
   const skipped = whyNot(event, project);
   if (skipped) return nothing(skipped);
   if (event.type === 'dev.tidemill.git.branch-deleted.v1') return branchDeleted(event, project, objects);
@@ -62,6 +82,8 @@ async function answer(event: Event, push: Obj<'Push'>, project: Obj<'Project'>, 
   try {
     const opened = await openExecution(objects, {
       project,
+      ...(lane && { lane }),
+      isNew,
       ref,
       sha: after,
       cause: push.metadata.name,

@@ -16,7 +16,7 @@ export const handle: Handler<Entry> = async (event, { objects }) => {
   const { namespace, project } = event.data;
   const outputs: Output<'dev.tidemill.hook.requested.v1'>[] = [];
   for (const label of [project, '']) {
-    for await (const hook of eachObject(objects, 'Hook', { namespace, labels: { [LABEL.project]: label } })) {
+    for await (const hook of eachObject(objects, 'Hook', { namespace, labels: { [LABEL.project]: label }, mayLag: true })) {
       if (wants(hook, event)) outputs.push(delivery(hook, event));
     }
   }

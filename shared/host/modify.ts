@@ -31,20 +31,19 @@ export async function modifyStatus<K extends Kind>(
 /** Creates the object unless one of its name is there, and gives back the one that is there then. */
 export async function ensure<K extends Kind>(objects: Objects, object: NewObj<K>): Promise<Obj<K>> {
   const ref = { namespace: object.metadata.namespace, name: object.metadata.name };
-  const there = await objects.get(object.kind, ref);
-  return there ?? ensureNew(objects, object);
+  return (await objects.get(object.kind, ref)) ?? (await ensureNew(objects, object)).object;
 }
 
-/** The same, for one that is most likely not there yet: it is not looked for first. */
-export async function ensureNew<K extends Kind>(objects: Objects, object: NewObj<K>): Promise<Obj<K>> {
+/** The same, for one that is most likely not there yet: it is not looked for first. `isNew`: it was made now. */
+export async function ensureNew<K extends Kind>(objects: Objects, object: NewObj<K>): Promise<{ object: Obj<K>; isNew: boolean }> {
   const ref = { namespace: object.metadata.namespace, name: object.metadata.name };
   try {
-    return await objects.create(object);
+    return { object: await objects.create(object), isNew: true };
   } catch (error) {
     if (!(error instanceof AlreadyExists)) throw error;
     const made = await objects.get(object.kind, ref);
     if (!made) throw error;
-    return made;
+    return { object: made, isNew: false };
   }
 }
 
@@ -52,7 +51,7 @@ export async function ensureNew<K extends Kind>(objects: Objects, object: NewObj
 export async function* eachObject<K extends Kind>(
   objects: Objects,
   kind: K,
-  options: { namespace?: string; labels: Record<string, string> },
+  options: { namespace?: string; labels: Record<string, string>; mayLag?: boolean },
 ): AsyncGenerator<Obj<K>> {
   let page = await objects.list(kind, options);
   yield* page.items;

@@ -11,6 +11,10 @@ import { ensure, modifyStatus } from './modify.ts';
 
 export interface Request {
   project: Obj<'Project'>;
+  /** Its lane as it was read just now, which saves reading it again. */
+  lane?: Obj<'Lane'>;
+  /** The cause came to be just now: there is no execution of it yet, and none is looked for. */
+  isNew?: boolean;
   ref: string;
   sha?: string;
   /** What asks for it: the name of a Push, or the id of an event. The execution's name is derived from it. */
@@ -37,7 +41,10 @@ export async function openExecution(objects: Objects, request: Request): Promise
   const { namespace } = request.project.metadata;
   const project = request.project.metadata.name;
   const name = executionName(project, request.cause);
-  const [there, lane] = await Promise.all([objects.get('Execution', { namespace, name }), ensureLane(objects, request.project, request.ref)]);
+  const [there, lane] = await Promise.all([
+    request.isNew ? undefined : objects.get('Execution', { namespace, name }),
+    request.lane ?? ensureLane(objects, request.project, request.ref),
+  ]);
   const entered = there ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [] } : await enter(objects, request, name, lane);
   const execution = executionOf(request, name, entered.number, entered.outdated);
   return {

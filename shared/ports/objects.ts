@@ -24,6 +24,11 @@ export interface ListOptions {
   /** "name" (default): by namespace and name. "newest": by creation, newest first; from an index too, so that a page costs no more when history grows. */
   order?: 'name' | 'newest';
   continue?: string;
+  /**
+   * What was written in the last moments may be missing, where that makes the answer cheaper: Kubernetes answers from its watch cache, and else asks its
+   * store, which takes up to a tenth of a second while others write. For what seldom changes and is read for each event.
+   */
+  mayLag?: boolean;
 }
 
 export type WatchEvent<K extends Kind> =

@@ -1,4 +1,5 @@
-// Runs the README's test command and counts what vitest did: "N passed, N failed, N skipped". What was skipped or never ran is named.
+// Runs the README's test command, or the npm script that is named first, and counts what vitest did: "N passed, N failed, N skipped".
+// What was skipped or never ran is named.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +10,8 @@ import { ROOT } from './files.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'tidemill-suite-'));
 const report = join(folder, 'report.json');
-const args = ['test', '--', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...argv.slice(2)];
+const [script = 'test', ...more] = argv.slice(2);
+const args = ['run', script, '--', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...more];
 const child = spawn('npm', args, { cwd: ROOT, stdio: ['ignore', 'inherit', 'inherit'] });
 const code = await new Promise<number>((done, fail) => child.on('error', fail).on('close', (exitCode) => done(exitCode ?? 1)));
 try {

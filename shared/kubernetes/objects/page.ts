@@ -28,9 +28,17 @@ export interface PageOptions {
  * A page as the API server gives it. A token that it no longer keeps the state of (five minutes, as a rule) goes on after the same object
  * with what is there now: whoever watches from the first page's version hears of what changed in between.
  */
-export async function rawPage(client: KubeClient, kind: Kind, { namespace, labels }: ListOptions, { limit, token, ...how }: PageOptions): Promise<RawList> {
+export async function rawPage(
+  client: KubeClient,
+  kind: Kind,
+  { namespace, labels, mayLag }: ListOptions,
+  { limit, token, ...how }: PageOptions,
+): Promise<RawList> {
   const path = listPath(kind, namespace);
-  const page = (at: string | undefined) => client.request<RawList>('GET', path, { ...how, query: { limit, ...selector(labels), continue: at } });
+  // From the cache comes the whole list, whatever the limit.
+  const version = mayLag && token === undefined ? '0' : undefined;
+  const page = (at: string | undefined) =>
+    client.request<RawList>('GET', path, { ...how, query: { limit, ...selector(labels), continue: at, resourceVersion: version } });
   try {
     return await page(token).catch((error: unknown) => {
       if (token !== undefined && error instanceof KubeError && error.status === 410 && error.listContinue) return page(error.listContinue);
