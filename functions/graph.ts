@@ -109,6 +109,8 @@ export interface EdgeEntry {
   does: string;
   emits: readonly EventType[];
   needs: readonly PortName[];
+  /** Functions that what comes in here needs soon, one after the other: where they sleep they are woken at once. A hint, and never an event. */
+  wakes?: readonly string[];
   /** Where it exists; absent: wherever tidemill runs. */
   only?: 'cluster';
 }
@@ -117,6 +119,7 @@ export interface EdgeEntry {
 export const edges = {
   'github-webhook': {
     does: 'verifies the raw bytes, keeps them, answers 202',
+    wakes: ['git-push', 'artifact-requested', 'artifact-resolved'],
     emits: ['dev.tidemill.git.push.v1', 'dev.tidemill.git.tag.v1', 'dev.tidemill.git.branch-deleted.v1', 'dev.tidemill.pull-request.changed.v1'],
     needs: ['storage'],
   },

@@ -79,3 +79,14 @@ test('a missing handler, test, README and a folder that is not in the graph are 
 test("the project's own graph holds", () => {
   expect(looseEnds(graph, Object.keys(eventData))).toEqual([]);
 });
+
+test('whoever is woken early is on the way from where it is woken', () => {
+  for (const { wakes = [], emits } of Object.values<graph.EdgeEntry>(graph.edges)) {
+    let types: readonly string[] = emits;
+    for (const name of wakes) {
+      const next = graph.functions[name as graph.FunctionName];
+      expect(next.consumes.some((type) => types.includes(type))).toBe(true);
+      types = next.emits;
+    }
+  }
+});

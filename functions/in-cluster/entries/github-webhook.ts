@@ -6,6 +6,7 @@ import { openAdapters } from '../adapters.ts';
 import { openBroker } from '../broker.ts';
 import { runProcess } from '../process.ts';
 import { sendText } from '../server.ts';
+import { createWaker } from '../wake.ts';
 
 const PATH = '/webhooks/github';
 
@@ -15,10 +16,14 @@ await runProcess('github-webhook', async ({ settings, log, server, checks }) => 
   const { broker } = await openBroker(settings, adapters, log);
   const inbox = createStorageInbox({ storage, broker, log });
   const accept = createGithubWebhook({ secret: () => settings.webhookSecret, inbox, log });
+  const wake = createWaker(settings, 'github-webhook');
   checks['storage'] = () => storage.list('inbox/', { limit: 1 });
   server.open((request, response) => {
     const path = (request.url ?? '').split('?', 1)[0];
-    if (path === PATH) return accept(request, response);
+    if (path === PATH) {
+      wake();
+      return accept(request, response);
+    }
     return sendText(response, 404, `Webhooks of GitHub go to ${PATH}.\n`);
   });
   return {
