@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { Obj, SpecOf } from '../../shared/objects/kinds.ts';
 import { GitError } from '../../shared/ports/git.ts';
-import { InvalidTaskRun } from '../../shared/ports/runner.ts';
+import { InvalidTaskRun, NotPrepared } from '../../shared/ports/runner.ts';
 import { deletedEvent, eventOf, minute, pushEvent, sha, tagEvent } from '../../test/fakes/events.ts';
 import { openWorld, type World } from '../../test/fakes/world.ts';
 
@@ -185,6 +185,23 @@ describe('what cannot be started fails with its reason', () => {
     await run(event);
     expect(await failure(name)).toMatch(/^spec\.taskSpec\.steps\[0\]\.securityContext is not supported/);
     expect(await world.runner.running()).toEqual([]);
+  });
+
+  it('a namespace that is not prepared, unless somebody prepares it in time', async () => {
+    await world.project('site', { stages: twoStages });
+    const { name, event } = await resolved();
+    world.runner.onStart = () => {
+      throw new NotPrepared('prepare it');
+    };
+    world.runner.cancel = async () => {
+      throw new NotPrepared('prepare it');
+    };
+    expect((await run(event, 1)).settled).toMatchObject({ kind: 'retry', after_ms: 200 });
+    expect((await run(event, 6)).settled).toMatchObject({ kind: 'retry', after_ms: 6400 });
+    expect(await status(name)).toMatchObject({ phase: 'Queued' });
+    await run(event, 7);
+    expect(await failure(name)).toBe('prepare it');
+    expect((await run(event)).settled).toEqual({ kind: 'done' });
   });
 
   it('a repository that is refused while its files are read, at once; one that is away, at the last attempt', async () => {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { SpecOf } from '../../shared/objects/kinds.ts';
-import { InvalidTaskRun } from '../../shared/ports/runner.ts';
+import { InvalidTaskRun, NotPrepared } from '../../shared/ports/runner.ts';
 import { minute, NONE, pushEvent, sha, tagEvent, taskRunEnded } from '../../test/fakes/events.ts';
 import type { Ending } from '../../test/fakes/runner.ts';
 import { leaveSite, readKey } from '../../test/fakes/site.ts';
@@ -157,6 +157,33 @@ describe('a TaskRun that ended', () => {
     await world.objects.create({ kind: 'TaskRun', metadata: { name: 'nobodys', namespace: 'default' }, spec: taskRun.spec });
     expect((await end('nobodys')).settled).toEqual({ kind: 'done' });
     expect((await status(name)).stages![0]!.phase).toBe('Running');
+  });
+});
+
+describe('a TaskRun where we have no rights', () => {
+  const closed = () => {
+    world.runner.get = async () => {
+      throw new NotPrepared('prepare it');
+    };
+  };
+
+  it('of nobody, and one whose end another installation recorded, are let be', async () => {
+    const name = await started();
+    const lint = taskRunEnded(await world.runner.finish(`${name}-check-lint`));
+    await world.run('taskrun-finished', lint);
+    closed();
+    expect((await world.run('taskrun-finished', lint)).settled).toEqual({ kind: 'done' });
+    const stranger = structuredClone(lint);
+    (stranger.data as { taskRun: { metadata: { labels?: unknown } } }).taskRun.metadata.labels = { 'tidemill.dev/execution': 'nobodys' };
+    expect((await world.run('taskrun-finished', stranger)).settled).toEqual({ kind: 'done' });
+  });
+
+  it('is waited for: whoever has them may record its end', async () => {
+    const name = await started();
+    const lint = taskRunEnded(await world.runner.finish(`${name}-check-lint`));
+    closed();
+    await expect(world.run('taskrun-finished', lint)).rejects.toThrow('prepare it');
+    expect((await status(name)).stages![0]!.steps[0]!.phase).toBe('Running');
   });
 });
 

@@ -1,5 +1,5 @@
 // A TaskRun of ours ended: record the step, register what it left, start the next stage or close the execution.
-import { closed, failureOf, isTerminal, next, siteOf, stepEnded, type StepEnd } from '../../shared/decisions/execution.ts';
+import { closed, failureOf, isTerminal, next, runningTaskRuns, siteOf, stepEnded, type StepEnd } from '../../shared/decisions/execution.ts';
 import { branchRef, isTag, productionBranch } from '../../shared/decisions/names.ts';
 import { stageOf } from '../../shared/decisions/taskruns.ts';
 import type { Output } from '../../shared/events/event.ts';
@@ -9,6 +9,7 @@ import { endLeftovers, finishedEvent, startStage } from '../../shared/host/start
 import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { isDone, succeeded } from '../../shared/objects/taskrun.ts';
+import { NotPrepared } from '../../shared/ports/runner.ts';
 import type { functions } from '../graph.ts';
 import { registerSite } from './register-site.ts';
 
@@ -19,14 +20,15 @@ type Status = StatusOf<'Execution'>;
 
 export const handle: Handler<Entry> = async (event, deps) => {
   const { namespace, name, uid } = event.data.taskRun.metadata;
-  // The event only rings: what is true stands in the object, and another one may have its name by now.
-  const taskRun = await deps.runner.get({ namespace, name });
-  const executionName = taskRun?.metadata.labels?.[LABEL.execution];
-  if (!taskRun || taskRun.metadata.uid !== uid || !isDone(taskRun.status) || !executionName) return {};
-  const execution = await deps.objects.get('Execution', { namespace, name: executionName });
-  if (!execution?.status) return {};
+  const executionName = executionOf(event);
+  const execution = executionName === undefined ? undefined : await deps.objects.get('Execution', { namespace, name: executionName });
+  if (!executionName || !execution?.status) return {};
+  // Anybody may run TaskRuns, and where we have no rights: only those of an execution are looked at.
   const stage = stageOf(executionName, execution.status, name);
   if (stage === undefined) return {};
+  // The event only rings: what is true stands in the object, and another one may have its name by now.
+  const taskRun = await taskRunOf(event, execution.status, deps);
+  if (!taskRun || taskRun.metadata.uid !== uid || !isDone(taskRun.status) || taskRun.metadata.labels?.[LABEL.execution] !== executionName) return {};
   if (isTerminal(execution.status)) {
     await endLeftovers(execution, stage + 1, deps.runner);
     return {};
@@ -40,6 +42,23 @@ export const handle: Handler<Entry> = async (event, deps) => {
   const create = site && 'artifact' in site ? [site.artifact] : [];
   return goOn(execution, stepEnded(execution.status, step), create, event, deps);
 };
+
+function executionOf({ data }: Event): string | undefined {
+  const { labels } = data.taskRun.metadata as { labels?: Record<string, unknown> };
+  const name = labels?.[LABEL.execution];
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+/** Undefined also where its end is recorded, and the namespace is another installation's: that one recorded it. */
+async function taskRunOf({ data }: Event, status: Status, { runner }: Deps<Entry>): Promise<Obj<'TaskRun'> | undefined> {
+  const { namespace, name } = data.taskRun.metadata;
+  try {
+    return await runner.get({ namespace, name });
+  } catch (error) {
+    if (error instanceof NotPrepared && !runningTaskRuns(status).includes(name) && isStarted(status, name)) return undefined;
+    throw error;
+  }
+}
 
 /** It may end before the one who started it has written so: then its end would be recorded nowhere, and come no second time. */
 function isStarted(status: Status, taskRun: string): boolean {

@@ -3,24 +3,28 @@ import { closed, failureOf, stageStarted } from '../decisions/execution.ts';
 import { stageTaskRuns, taskRunNames } from '../decisions/taskruns.ts';
 import type { Output } from '../events/event.ts';
 import type { Obj, StatusOf } from '../objects/kinds.ts';
-import { InvalidTaskRun, type Runner } from '../ports/runner.ts';
+import { InvalidTaskRun, NotPrepared, type Runner } from '../ports/runner.ts';
+import { type Common, NotYet } from './contract.ts';
 
 type Status = StatusOf<'Execution'>;
 type Chain = { chainid: string; traceparent?: string };
 
+type Starting = Pick<Common, 'now' | 'attempt'> & { runner: Runner };
+
+/** A namespace that is not prepared is looked at so often, for a quarter of a minute in all. */
+const PREPARED_BY = 7;
+const FIRST_LOOK_MS = 200;
+
 /** The status after every TaskRun of the stage was started. Starting again what was started is success. */
-export async function startStage(
-  execution: Obj<'Execution'>,
-  status: Status,
-  index: number,
-  deps: { runner: Runner; now: () => string },
-  chain: Chain,
-): Promise<Status> {
+export async function startStage(execution: Obj<'Execution'>, status: Status, index: number, deps: Starting, chain: Chain): Promise<Status> {
   const taskRuns = stageTaskRuns(execution, status, index, chain);
   try {
     for (const taskRun of taskRuns) await deps.runner.start(taskRun);
   } catch (error) {
     if (!(error instanceof InvalidTaskRun)) throw error;
+    // Whoever prepares the namespace may be at it; and where the namespace is another installation's, that one starts it meanwhile.
+    if (error instanceof NotPrepared && deps.attempt < PREPARED_BY) throw new NotYet(error.message, FIRST_LOOK_MS * 2 ** (deps.attempt - 1));
+    if (error instanceof NotPrepared) return closed(status, 'Failed', deps.now(), error.message);
     await cancelAll(
       execution,
       taskRuns.map((taskRun) => taskRun.metadata.name),
@@ -48,7 +52,12 @@ export async function cancelAll(execution: Obj<'Execution'>, taskRuns: string[],
  */
 export async function endLeftovers(execution: Obj<'Execution'>, index: number, runner: Runner): Promise<void> {
   if (execution.status?.phase !== 'Cancelled' && execution.status?.phase !== 'Failed') return;
-  await cancelAll(execution, taskRunNames(execution.metadata.name, execution.status, index), runner, 'the execution was closed while this was being started');
+  try {
+    await cancelAll(execution, taskRunNames(execution.metadata.name, execution.status, index), runner, 'the execution was closed while this was being started');
+  } catch (error) {
+    // Where we may start nothing, there is nothing of ours to end.
+    if (!(error instanceof NotPrepared)) throw error;
+  }
 }
 
 /** What is told when an execution has become terminal. */
@@ -79,7 +88,7 @@ function startedEvent(execution: Obj<'Execution'>, status: Status): Output<'dev.
 export async function beginExecution(
   execution: Obj<'Execution'>,
   queued: Status,
-  deps: { runner: Runner; now: () => string },
+  deps: Starting,
   chain: Chain,
 ): Promise<{ status: Obj; outputs: Output<'dev.tidemill.execution.started.v1' | 'dev.tidemill.execution.finished.v1'>[] }> {
   const status = await startStage(execution, queued, 0, deps, chain);

@@ -37,3 +37,8 @@ export type TaskRunSink = (event: TidemillEvent) => Promise<void>;
 export class InvalidTaskRun extends Error {
   override name = 'InvalidTaskRun';
 }
+
+/** TaskRuns in that namespace are none of this installation's: says what changes that, which somebody may be about to do. */
+export class NotPrepared extends InvalidTaskRun {
+  override name = 'NotPrepared';
+}

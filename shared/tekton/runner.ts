@@ -34,8 +34,12 @@ export function createTektonRunner(options: TektonRunnerOptions): Runner {
   const stopping = new AbortController();
 
   const get = async (ref: Ref): Promise<Obj<'TaskRun'> | undefined> => {
-    const raw = await missingIsUndefined(client.request<RawTaskRun>('GET', pathOf(ref)));
-    return raw && taskRunOf(raw);
+    try {
+      const raw = await missingIsUndefined(client.request<RawTaskRun>('GET', pathOf(ref)));
+      return raw && taskRunOf(raw);
+    } catch (error) {
+      throw refusal(error, ref.namespace);
+    }
   };
 
   return {
@@ -45,7 +49,7 @@ export function createTektonRunner(options: TektonRunnerOptions): Runner {
       try {
         await client.request('POST', taskRunPath(taskRun.metadata.namespace), { body: manifest, query: { fieldManager: 'tidemill' } });
       } catch (error) {
-        if (!(error instanceof KubeError && error.reason === 'AlreadyExists')) throw refusal(error);
+        if (!(error instanceof KubeError && error.reason === 'AlreadyExists')) throw refusal(error, taskRun.metadata.namespace);
         await checkOurs(client, taskRun, owner);
       }
     },

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { KubeError } from '../../kubernetes/client/error.ts';
 import type { NewObj } from '../../objects/kinds.ts';
 import { LABEL } from '../../objects/meta.ts';
-import { InvalidTaskRun } from '../../ports/runner.ts';
+import { InvalidTaskRun, NotPrepared } from '../../ports/runner.ts';
 import { TASK_RUN_DEFAULTS } from './defaults.ts';
 import { type ManifestOptions, manifestOf } from './manifest.ts';
 import { refusal } from './refused.ts';
@@ -185,6 +185,16 @@ describe('what Tekton refuses', () => {
     [409, 'object is being deleted'],
   ])('%d %s is no fault of the TaskRun', (status, text) => {
     const given = error(status, text);
-    expect(refusal(given)).toBe(given);
+    expect(refusal(given, 'docs')).toBe(given);
+  });
+
+  test.each([
+    ['tidemill-system', 'tidemill install --project-namespace docs'],
+    ['two', 'tidemill install --namespace two --project-namespace docs'],
+  ])('a missing right says how %s gets it', (installation, command) => {
+    const text = `taskruns.tekton.dev is forbidden: User "system:serviceaccount:${installation}:artifact-resolved" cannot create resource "taskruns" in API group "tekton.dev" in the namespace "docs"`;
+    const refused = refusal(error(403, text), 'docs');
+    expect(refused).toBeInstanceOf(NotPrepared);
+    expect((refused as Error).message).toContain(`\`${command}\``);
   });
 });
