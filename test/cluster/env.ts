@@ -10,6 +10,8 @@ const WHAT = {
   TIDEMILL_TEST_BUILD_IMAGE: 'an image with sh, node, npm and git that the nodes have or can pull',
   TIDEMILL_TEST_HOST: 'the address of this machine as pods see it',
   TIDEMILL_TEST_NATS_SERVER: 'the path of a nats-server binary (2.10 or later, not 2.10.20 to 22): the tests start servers of their own, to kill them',
+  TIDEMILL_TEST_APISERVER_PAUSE:
+    'a shell command that takes the API server away from everyone for as many seconds as its $1 says, and ends when it is back (such as SIGSTOP and SIGCONT)',
 } as const;
 
 /** The variable's value. Throws with what it is to hold when it is not set. */

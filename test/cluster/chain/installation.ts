@@ -67,8 +67,9 @@ export function testImage(): Promise<string> {
   return image;
 }
 
-export async function install(overlay: Overlay, more: readonly string[] = []): Promise<Installation> {
-  const id = `chain-${overlay}-${randomBytes(3).toString('hex')}`;
+/** `word` begins the names of its namespaces, its bucket and its streams. */
+export async function install(overlay: Overlay, more: readonly string[] = [], word = 'chain'): Promise<Installation> {
+  const id = `${word}-${overlay}-${randomBytes(3).toString('hex')}`;
   const projects = `${id}-projects`;
   const forwards: { close(): void }[] = [];
   const installation = ['--namespace', id];
@@ -113,7 +114,8 @@ export async function install(overlay: Overlay, more: readonly string[] = []): P
   };
 }
 
-function door(base: string, host: string | undefined): Door {
+/** Requests to an address, each under a Host. */
+export function door(base: string, host: string | undefined): Door {
   return (method, path, options = {}) =>
     new Promise((resolve, reject) => {
       const as = options.host ?? host;

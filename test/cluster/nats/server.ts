@@ -23,16 +23,16 @@ export interface NatsServers {
   close(): Promise<void>;
 }
 
-/** So many servers, as a cluster when there are several. Every write is synced before it is acknowledged. */
-export async function startNats(count = 1): Promise<NatsServers> {
+/** So many servers, as a cluster when there are several, listening on `host`. Every write is synced before it is acknowledged. */
+export async function startNats(count = 1, host = '127.0.0.1'): Promise<NatsServers> {
   const folder = await mkdtemp(join(tmpdir(), 'tidemill-nats-'));
-  const ports = await freePorts(count * 2);
-  const routes = ports.slice(count).map((port) => `nats://127.0.0.1:${port}`);
+  const ports = await freePorts(count * 2, host);
+  const routes = ports.slice(count).map((port) => `nats://${host}:${port}`);
   const servers = await Promise.all(
     Array.from({ length: count }, async (_, i) => {
       const config = join(folder, `n${i}.conf`);
-      await writeFile(config, configOf(i, ports[i]!, folder, count > 1 ? { port: ports[count + i]!, routes } : undefined));
-      return createNats(config, ports[i]!);
+      await writeFile(config, configOf(i, `${host}:${ports[i]!}`, folder, count > 1 ? { listen: `${host}:${ports[count + i]!}`, routes } : undefined));
+      return createNats(config, `nats://${host}:${ports[i]!}`);
     }),
   );
   await Promise.all(servers.map((server) => server.start()));
@@ -48,18 +48,17 @@ export async function startNats(count = 1): Promise<NatsServers> {
   };
 }
 
-function configOf(i: number, port: number, folder: string, cluster?: { port: number; routes: string[] }): string {
+function configOf(i: number, listen: string, folder: string, cluster?: { listen: string; routes: string[] }): string {
   const lines = [
     `server_name: n${i}`,
-    `listen: "127.0.0.1:${port}"`,
+    `listen: "${listen}"`,
     `jetstream { store_dir: ${JSON.stringify(join(folder, `n${i}`))}, sync_interval: always, max_file_store: 8GB }`,
   ];
-  if (cluster) lines.push(`cluster { name: test, listen: "127.0.0.1:${cluster.port}", routes: ${JSON.stringify(cluster.routes)} }`);
+  if (cluster) lines.push(`cluster { name: test, listen: "${cluster.listen}", routes: ${JSON.stringify(cluster.routes)} }`);
   return lines.join('\n');
 }
 
-function createNats(config: string, port: number): NatsServer {
-  const url = `nats://127.0.0.1:${port}`;
+function createNats(config: string, url: string): NatsServer {
   let child: ChildProcess | undefined;
   return {
     url,
@@ -107,11 +106,11 @@ async function untilLeader(url: string): Promise<void> {
   }
 }
 
-async function freePorts(count: number): Promise<number[]> {
+async function freePorts(count: number, host: string): Promise<number[]> {
   const listeners = await Promise.all(
     Array.from({ length: count }, async () => {
       const listener = createServer();
-      await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+      await new Promise<void>((resolve) => listener.listen(0, host, resolve));
       return listener;
     }),
   );

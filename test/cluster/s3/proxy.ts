@@ -29,20 +29,24 @@ export interface FaultProxy {
   /** Requests so far, as "METHOD /path?query". */
   seen: string[];
   rule(rule: Rule): void;
+  /** Asked for each request that no rule is about; set it anew at any time. */
+  decide: (what: string) => Fault | undefined;
   /** Takes away all rules. */
   heal(): void;
   close(): Promise<void>;
 }
 
-export async function startFaultProxy(target: string): Promise<FaultProxy> {
+/** Listens on a free port of `host`. */
+export async function startFaultProxy(target: string, host = '127.0.0.1'): Promise<FaultProxy> {
   const { hostname, port } = new URL(target);
   let rules: { match: RegExp; fault: Fault; left: number }[] = [];
   const seen: string[] = [];
 
   const faultFor = (what: string): Fault | undefined => {
     const rule = rules.find(({ match, left }) => left > 0 && match.test(what));
-    if (rule) rule.left--;
-    return rule?.fault;
+    if (!rule) return proxy.decide(what);
+    rule.left--;
+    return rule.fault;
   };
 
   const server = createServer((request, response) => {
@@ -64,17 +68,22 @@ export async function startFaultProxy(target: string): Promise<FaultProxy> {
     response.on('close', () => upstream.destroy());
     request.pipe(upstream);
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+  await new Promise<void>((resolve) => server.listen(0, host, resolve));
+  const proxy: FaultProxy = {
+    endpoint: `http://${host}:${(server.address() as AddressInfo).port}`,
     seen,
+    decide: () => undefined,
     rule: ({ match, fault, times = 1 }) => void rules.push({ match, fault, left: times }),
-    heal: () => void (rules = []),
+    heal: () => {
+      rules = [];
+      proxy.decide = () => undefined;
+    },
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     },
   };
+  return proxy;
 }
 
 function refuse(request: IncomingMessage, response: ServerResponse, status: number, code: string): void {
@@ -97,6 +106,8 @@ function cutRequest(request: IncomingMessage, bytes: number): void {
 
 function cutAnswer(answer: IncomingMessage, response: ServerResponse, bytes: number): void {
   let sent = 0;
+  // One that is shorter loses its end.
+  answer.on('end', () => response.destroy());
   answer.on('data', (chunk: Buffer) => {
     response.write(chunk.subarray(0, bytes - sent));
     sent += chunk.length;
