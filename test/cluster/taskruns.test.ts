@@ -237,9 +237,9 @@ describe('when a pod is lost', () => {
   test.concurrent.each(['deleted', 'evicted'])('%s: the TaskRun fails once, with its log up to then', async (how) => {
     await under.runner.start(taskRun(how, { steps: [step(script)] }));
     await told(how, 'begun');
-    if (how === 'deleted') await under.client.request('DELETE', podPath(how), { body: { gracePeriodSeconds: 1 } });
+    if (how === 'deleted') await under.client.request('DELETE', podPath(how));
     else {
-      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: `${how}-pod` }, deleteOptions: { gracePeriodSeconds: 1 } };
+      const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: `${how}-pod` } };
       await under.client.request('POST', `${podPath(how)}/eviction`, { body });
     }
     const { status } = await ended(how);

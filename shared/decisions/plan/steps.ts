@@ -92,7 +92,7 @@ export function outputResults(): NonNullable<TaskSpec['results']> {
   return Object.entries(OUTPUT_RESULTS).map(([name, description]) => ({ name, type: 'string', description }));
 }
 
-/** JSON in which no "$(" stands, so that nothing in it is taken for a variable of Tekton's. */
+/** JSON in which no "$" stands, so that nothing in it is taken for a variable of Tekton's, nor "$$" for one "$" by Kubernetes. */
 function json(value: object): string {
-  return JSON.stringify(value).replaceAll('$(', String.raw`\u0024(`);
+  return JSON.stringify(value).replaceAll('$', String.raw`\u0024`);
 }

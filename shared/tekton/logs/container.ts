@@ -77,7 +77,7 @@ async function* newLines({ client, pod, container, mask, follow, signal }: Conta
     const line = timed(raw, time);
     if (!line) continue;
     time = line.time;
-    if (SKIPPED.test(line.text)) continue;
+    if (ENTRYPOINT.test(line.text)) continue;
     for (const text of linePieces(line.text, mask)) {
       if (since && time < since.time) continue;
       if (since && time === since.time && same < since.same) {
@@ -92,8 +92,9 @@ async function* newLines({ client, pod, container, mask, follow, signal }: Conta
   }
 }
 
-/** Tekton's entrypoint says so in place of a step that does not run; its status says the same. */
-const SKIPPED = /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d Skipping step because a previous step failed$/;
+/** What Tekton's entrypoint says in the log of a step that it does not run, or whose time is up; the step's status says the same. */
+const ENTRYPOINT =
+  /^\d{4}\/\d\d\/\d\d \d\d:\d\d:\d\d (?:Skipping step because a previous step failed|INFO Step was skipped due to when expressions were evaluated to false\.|context deadline exceeded)$/;
 
 const STAMPED = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d) /;
 
