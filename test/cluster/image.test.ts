@@ -59,7 +59,7 @@ async function files(): Promise<Found[]> {
     const tar = extract();
     Readable.from([gunzipSync(body)]).pipe(tar);
     for await (const entry of tar) {
-      const { name, type, mode = 0, linkname, uid, gid, mtime } = entry.header;
+      const { name, type, mode, linkname, uid, gid, mtime } = entry.header;
       expect({ name, uid, gid, mtime: mtime?.getTime() }).toEqual({ name, uid: 0, gid: 0, mtime: 0 });
       found.push({ name: name.replace(/\/$/, ''), type: type ?? '', mode, link: linkname ?? '', body: await buffer(entry) });
     }

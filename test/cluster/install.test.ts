@@ -187,7 +187,7 @@ describe.each(['jetstream', 'knative'] as const)('%s', (overlay) => {
     expect(await ownObjects(resources, namespace)).toEqual([]);
     const there = await resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } });
     expect(there?.metadata.deletionTimestamp ?? 'gone').toBeDefined();
-    expect(await resources.list('v1', 'Pod', { namespace })).toEqual([]);
+    expect((await resources.list('v1', 'Pod', { namespace })).map(({ metadata }) => metadata.name)).toEqual([]);
     expect((await resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: projects } }))?.metadata.deletionTimestamp).toBeUndefined();
     expect(await resources.get(object(projects, 'ServiceAccount', 'tidemill-build'))).toBeUndefined();
     expect(await resources.serves('tidemill.dev/v1alpha1', 'Project')).toBe(true);

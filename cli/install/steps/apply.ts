@@ -62,10 +62,11 @@ export async function removeAll(resources: Resources, objects: readonly Live[], 
 }
 
 /** A namespace that goes, with nothing left in it: its name is free in a moment, which on a busy cluster is minutes. */
-function isEmptied({ kind, metadata, status }: Live): boolean {
+async function isEmptied(resources: Resources, { kind, metadata, status }: Live): Promise<boolean> {
   if (kind !== 'Namespace' || !metadata.deletionTimestamp) return false;
   const is = (type: string) => status?.conditions?.find((condition) => condition.type === type)?.status;
-  return is('NamespaceContentRemaining') === 'False' && is('NamespaceFinalizersRemaining') === 'False';
+  if (is('NamespaceContentRemaining') !== 'False' || is('NamespaceFinalizersRemaining') !== 'False') return false;
+  return (await resources.list('v1', 'Pod', { namespace: metadata.name })).length === 0;
 }
 
 async function waitGone(resources: Resources, objects: readonly Live[], until: number): Promise<Live[]> {
@@ -74,7 +75,7 @@ async function waitGone(resources: Resources, objects: readonly Live[], until: n
     const still: Live[] = [];
     await each(there, async (object) => {
       const found = await resources.get(object);
-      if (found?.metadata.uid === object.metadata.uid && !isEmptied(found)) still.push(object);
+      if (found?.metadata.uid === object.metadata.uid && !(await isEmptied(resources, found))) still.push(object);
     });
     there = still;
     if (there.length === 0 || Date.now() > until) return there;
