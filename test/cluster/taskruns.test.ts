@@ -33,6 +33,7 @@ beforeAll(async () => {
   under = await openTektonRunner({ archive, own, defaults: TASK_RUN_DEFAULTS, buildImage: process.env['TIDEMILL_TEST_BUILD_IMAGE'] ?? '' });
   const accounts = `/api/v1/namespaces/${under.namespace}/serviceaccounts`;
   await under.client.request('POST', accounts, { body: { metadata: { name: TASK_RUN_DEFAULTS.serviceAccountName }, automountServiceAccountToken: false } });
+  follow();
 });
 afterAll(async () => {
   for (const follower of followers) await follower.stop();
@@ -108,7 +109,6 @@ async function told(name: string, text: string): Promise<void> {
 
 describe('a TaskRun of an execution', () => {
   test('runs as nobody, and our step alone has the token that it needs', async () => {
-    follow();
     const task = {
       results: [{ name: 'found' }],
       workspaces: [{ name: 'source' }],
