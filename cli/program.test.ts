@@ -66,6 +66,9 @@ describe('help and usage', () => {
     'status',
     'cancel',
     'rerun',
+    'install',
+    'uninstall',
+    'doctor',
   ])('%s --help begins with examples', async (command) => {
     const { code, out } = await cli.run(command, '--help');
     expect(code).toBe(0);
