@@ -1,6 +1,7 @@
 // The adapters of a cluster, each loaded when somebody needs it: a function's start waits for nothing that it does not use.
 import { credentialReader } from '../../shared/host/credential-reader.ts';
 import type { Log } from '../../shared/host/contract.ts';
+import { eachObject } from '../../shared/host/modify.ts';
 import { anywhere } from '../../shared/kubernetes/client/anywhere.ts';
 import { createKubeClient, type KubeClient } from '../../shared/kubernetes/client/client.ts';
 import { createKubernetesObjects, type Unfit } from '../../shared/kubernetes/objects/objects.ts';
@@ -48,9 +49,26 @@ export function openAdapters(settings: Settings, log: Log, onUnfit?: (unfit: Unf
     const { createTektonRunner } = await import('../../shared/tekton/runner.ts');
     const [{ TASK_RUN_DEFAULTS }, archive] = await Promise.all([import('../../shared/tekton/taskrun/defaults.ts'), logArchive()]);
     const { image, bytesUrl, buildImage } = settings;
-    return createTektonRunner({ client, ...(image && { own: { image, bytesUrl } }), buildImage, defaults: TASK_RUN_DEFAULTS, ...(archive && { archive }) });
+    return createTektonRunner({
+      client,
+      ...(image && { own: { image, bytesUrl } }),
+      buildImage,
+      defaults: TASK_RUN_DEFAULTS,
+      reserved: reservedSecrets(objects),
+      ...(archive && { archive }),
+    });
   });
   return { client, objects, storage, secrets, git, runner, logArchive };
+}
+
+/** What credentials and hooks are kept in. */
+function reservedSecrets(objects: Objects): (namespace: string) => Promise<Set<string>> {
+  return async (namespace) => {
+    const names = new Set<string>();
+    for await (const { spec } of eachObject(objects, 'Credential', { namespace, labels: {} })) names.add(spec.secret);
+    for await (const { spec } of eachObject(objects, 'Hook', { namespace, labels: {} })) names.add(spec.secret);
+    return names;
+  };
 }
 
 /** Made at the first call, and then the same; one that failed is made again. */

@@ -13,6 +13,7 @@ import type { ReadSecret } from './logs/pod.ts';
 import { type ManifestOptions, manifestOf } from './taskrun/manifest.ts';
 import { type RawTaskRun, pathOf, taskRunOf, taskRunPath } from './taskrun/object.ts';
 import { isMissing, refusal } from './taskrun/refused.ts';
+import { checkSecrets, type ReservedSecrets } from './taskrun/secrets.ts';
 
 export interface TektonRunnerOptions extends ManifestOptions {
   client: KubeClient;
@@ -20,6 +21,8 @@ export interface TektonRunnerOptions extends ManifestOptions {
   owner?: (taskRun: NewObj<'TaskRun'>) => Promise<OwnerReference | undefined>;
   /** Where logs are kept while TaskRuns run (follow-taskruns.ts). Absent: they are read from the kubelet. */
   archive?: LogArchive;
+  /** Secrets that TaskRuns of executions may not name. */
+  reserved?: ReservedSecrets;
   /** Masks what it gives in logs that come from the kubelet. */
   readSecret?: ReadSecret;
 }
@@ -44,6 +47,8 @@ export function createTektonRunner(options: TektonRunnerOptions): Runner {
 
   return {
     async start(taskRun) {
+      const isOfExecution = taskRun.metadata.labels?.[LABEL.execution] !== undefined;
+      if (options.reserved && isOfExecution) await checkSecrets(taskRun.spec, taskRun.metadata.namespace, options.reserved);
       const owner = taskRun.metadata.ownerReferences?.[0] ?? (await options.owner?.(taskRun));
       const manifest = manifestOf(taskRun, owner, options);
       try {

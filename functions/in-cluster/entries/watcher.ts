@@ -9,6 +9,7 @@ import type { Broker } from '../../../shared/ports/broker.ts';
 import { sweepBucket } from '../../../shared/s3/bucket.ts';
 import type { S3Storage } from '../../../shared/s3/storage.ts';
 import { followTaskRuns } from '../../../shared/tekton/follow-taskruns.ts';
+import { secretReader } from '../../../shared/tekton/logs/secrets.ts';
 import { taskRunEnd } from '../../../shared/tekton/taskrun/end.ts';
 import { ringInbox } from '../../github-webhook/storage-inbox.ts';
 import { createRepositoryWatch } from '../../repository-watch/watch.ts';
@@ -52,7 +53,7 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
     periodic: periodicOf(settings, storage, broker, log),
     times: { outbox_ms: settings.broker === 'knative' ? DOORBELL_MS : INSURANCE_MS },
     ...(logs && {
-      lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive: logs, signal, log }) }],
+      lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive: logs, readSecret: secretReader(client), signal, log }) }],
       archive: { archive: createArchive({ storage }), isLogged: (ref) => logs.isWhole(ref) },
     }),
     // The repositories of a pod's own disk are nobody's.

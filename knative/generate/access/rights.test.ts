@@ -71,7 +71,8 @@ test.each(Object.keys(edges).filter((name) => !(name in DONE_BY)))('%s may do wh
 
 /** What a function may do beyond the literal calls of its code, and why. */
 const BEYOND: Partial<Record<Thing, string>> = {
-  Credential: 'git takes the credential of the repository',
+  Credential: 'git takes the credential of the repository; the runner asks what Secrets they are kept in',
+  Hook: 'the runner asks what Secrets hooks are kept in, as no build may name them',
   Secret: 'the value of a credential, or of a hook, stands there',
   TaskRun: 'the runner starts, looks at and ends TaskRuns',
 };

@@ -28,8 +28,8 @@ const OPENS: Table = {
   Artifact: ['get', 'create', 'status'],
 };
 
-/** Starts TaskRuns, or ends those that run for nobody. */
-const RUNS: Table = { TaskRun: ['get', 'create', 'patch'] };
+/** Starts TaskRuns, or ends those that run for nobody; what builds may not name is what credentials and hooks are kept in. */
+const RUNS: Table = { TaskRun: ['get', 'create', 'patch'], Credential: ['list'], Hook: ['list'] };
 
 /** Sends the credential of a Project's repository. */
 const READS_SECRETS: Table = { Secret: ['get'] };

@@ -1,0 +1,35 @@
+// Secrets that a build may not have: those of credentials and hooks stand in the same namespace, and a repository's own pipeline could name them.
+import { InvalidTaskRun } from '../../ports/runner.ts';
+
+/** Names of the Secrets in a namespace that are tidemill's to use, and nobody's to mount. */
+export type ReservedSecrets = (namespace: string) => Promise<ReadonlySet<string>>;
+
+/** Where Kubernetes takes the name of a Secret: in an env, an envFrom, a volume, a projected source, a workspace. */
+const REFERENCES = new Set(['secretKeyRef', 'secretRef', 'secret']);
+/** Deeper than any Task goes. */
+const MAX_DEPTH = 20;
+
+/** Throws InvalidTaskRun for a Secret that is reserved, and for a name that only Tekton would know. */
+export async function checkSecrets(spec: object, namespace: string, reserved: ReservedSecrets): Promise<void> {
+  const named = [...secretsNamed(spec, 'spec', 0)];
+  if (named.length === 0) return;
+  const own = await reserved(namespace);
+  for (const { name, path } of named) {
+    if (name.includes('$('))
+      throw new InvalidTaskRun(`${path}: the name of a Secret is written out in a cluster, so that it can be checked; "${name}" holds a variable`);
+    if (own.has(name))
+      throw new InvalidTaskRun(`${path}: the Secret "${name}" belongs to a Credential or a Hook of tidemill, which no build may see; use one of its own`);
+  }
+}
+
+function* secretsNamed(value: unknown, path: string, depth: number): Generator<{ name: string; path: string }> {
+  if (typeof value !== 'object' || value === null || depth > MAX_DEPTH) return;
+  for (const [key, part] of Object.entries(value)) {
+    const at = Array.isArray(value) ? `${path}[${key}]` : `${path}.${key}`;
+    if (REFERENCES.has(key) && typeof part === 'object' && part !== null) {
+      const { name, secretName } = part as { name?: unknown; secretName?: unknown };
+      for (const one of [name, secretName]) if (typeof one === 'string') yield { name: one, path: at };
+    }
+    yield* secretsNamed(part, at, depth + 1);
+  }
+}
