@@ -168,13 +168,19 @@ describe('the storage of a step', () => {
       return true;
     };
     const bytes = randomBytes(500_000);
+    const path = join(directory, 'file');
+    await writeFile(path, bytes);
+    const file = await open(path);
     for (const twist of [cut, lost, status(500), status(503), status(409), status(403), status(400, '<Error><Code>RequestTimeout</Code></Error>')]) {
-      store.clear();
-      twists = [isPut(twist)];
-      await storage().putBlob(bytes);
-      expect(store.get(digestOf(bytes))?.equals(bytes)).toBe(true);
+      for (const put of [() => storage().putBlob(bytes), () => storage().putFile!(file, bytes.length)]) {
+        store.clear();
+        twists = [isPut(twist)];
+        await put();
+        expect(store.get(digestOf(bytes))?.equals(bytes)).toBe(true);
+      }
     }
-    expect(asked().length, 'each attempt asks first').toBe(14);
+    await file.close();
+    expect(asked().length, 'each attempt asks first').toBe(28);
   });
 
   it('says why the store does not take something, without its address', async () => {

@@ -2,7 +2,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import { type Digest, DigestMismatch } from '../../ports/storage.ts';
 import { createGate } from '../../storage/gate.ts';
 import { digestOf } from '../../digests/digest.ts';
@@ -69,7 +69,7 @@ export function createExchangeStorage({ exchange, directory, signal, giveUp_ms }
     const digest = await hashing(() => hashFile(file, signal));
     if (digest.size !== size) throw new Error(`A file was changed while it was read: it had ${size} bytes and then ${digest.size}`);
     if (size === 0) return store(digest, Buffer.alloc(0));
-    return store(digest, () => file.createReadStream({ start: 0, end: size - 1, autoClose: false, highWaterMark: CHUNK_BYTES }));
+    return store(digest, () => Readable.from(pieces(file, size), { objectMode: false, highWaterMark: CHUNK_BYTES }));
   };
 
   const putBlob: StepStorage['putBlob'] = async (body, expected) => {
@@ -95,6 +95,7 @@ export function createExchangeStorage({ exchange, directory, signal, giveUp_ms }
   /** One PUT. Its status where it is stored or denied; TryAgain for what may go better next time. */
   async function put(answer: { url: string; headers: Record<string, string> }, { digest, size }: Written, body: Body): Promise<number> {
     const { status, body: said } = await send({ method: 'PUT', ...answer, body, signal }).catch((error: unknown) => {
+      if (error instanceof Shortened) throw error;
       throw new TryAgain((error as NodeJS.ErrnoException).code ?? 'the connection broke');
     });
     // 412: it is there meanwhile.
@@ -106,6 +107,19 @@ export function createExchangeStorage({ exchange, directory, signal, giveUp_ms }
         `The store got other bytes than those of ${digest}: the file was changed while it was stored. Let nothing write to the output any longer when the build has ended.`,
       );
     throw new Error(`The store refused ${digest} (${size} bytes): HTTP ${status} ${code}`);
+  }
+}
+
+class Shortened extends Error {}
+
+/** Leaves the file open for the next attempt; a stream of the file's own closes it when it is destroyed, whatever it was told. */
+async function* pieces(file: FileHandle, size: number): AsyncGenerator<Buffer> {
+  for (let at = 0; at < size;) {
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, size - at));
+    const { bytesRead } = await file.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) throw new Shortened(`A file was changed while it was stored: it had ${size} bytes and then ${at}`);
+    at += bytesRead;
+    yield chunk.subarray(0, bytesRead);
   }
 }
 
