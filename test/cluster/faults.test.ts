@@ -8,7 +8,7 @@ import { evict, failStore, killPods, pauseApiServer } from './faults/breakage.ts
 import { forgeries, sendByNats, sendFromPod } from './faults/forged.ts';
 import { apply } from './faults/kubectl.ts';
 import { edits, tryEdit } from './faults/nonsense.ts';
-import { pushThrough } from './faults/project.ts';
+import { type FaultyProject, pushThrough } from './faults/project.ts';
 import { type FaultWorld, openFaultWorld } from './faults/world.ts';
 import { fromEnv } from './env.ts';
 
@@ -93,7 +93,7 @@ describe('on jetstream', { timeout: LONG }, () => {
     let killed = 0;
     await pushThrough(project, 10, 1500, async () => {
       for (const name of [...NAMES, 'watcher', 'bytes', 'github-webhook']) {
-        killed += await killPods(installation.namespace, `app.kubernetes.io/name=${name}`);
+        killed += await killPods(installation.namespace, '-l', `app.kubernetes.io/name=${name}`);
         await sleep(300);
       }
     });
@@ -101,19 +101,22 @@ describe('on jetstream', { timeout: LONG }, () => {
     await world.expectOnce(`${killed} pods of functions killed`, project);
   });
 
-  it('the pod of a TaskRun is evicted', async () => {
+  it('the pod of a TaskRun is evicted, or lost with its node', async () => {
     const { installation } = world;
-    const again = await world.project('evicted-again', { script: 'sleep 8', retries: 1 });
-    const gone = await world.project('evicted', { script: 'sleep 8' });
-    await Promise.all([again.push(), gone.push()]);
-    for (const { name } of [again, gone]) {
-      const { status } = await runningTaskRun(world, name);
-      await eventually(`the eviction of the pod of ${name}`, 30_000, async () =>
-        (await evict(installation.projects, (status as { podName: string }).podName)) ? true : undefined,
-      );
+    const script = 'sleep 8';
+    const again = await world.project('evicted-again', { script, retries: 1 });
+    const gone = await world.project('evicted', { script });
+    const lost = await world.project('lost', { script });
+    await Promise.all([again, gone, lost].map((project) => project.push()));
+    const podOf = async ({ name }: FaultyProject) => ((await runningTaskRun(world, name)).status as { podName: string }).podName;
+    for (const project of [again, gone]) {
+      const pod = await podOf(project);
+      await eventually(`the eviction of ${pod}`, 30_000, async () => ((await evict(installation.projects, pod)) ? true : undefined));
     }
+    expect(await killPods(installation.projects, await podOf(lost))).toBe(1);
     await world.expectOnce('pod of a TaskRun evicted, retries: 1', again);
     await world.expectOnce('pod of a TaskRun evicted, no retries', gone, 'Failed');
+    await world.expectOnce('pod of a TaskRun lost with its node', lost);
     const [execution] = await all(installation, 'Execution', '-l', `${LABEL.project}=evicted`);
     expect(execution!.status!.message).toMatch(/pod|evict|deleted|killed/i);
   });

@@ -15,14 +15,14 @@ export async function pauseApiServer(seconds: number): Promise<void> {
 }
 
 /** As when their nodes are lost. How many there were. */
-export async function killPods(namespace: string, selector: string): Promise<number> {
-  const said = await kubectl('-n', namespace, 'delete', 'pod', '-l', selector, '--grace-period=0', '--force', '--wait=false', '-o', 'name');
+export async function killPods(namespace: string, ...pods: string[]): Promise<number> {
+  const said = await kubectl('-n', namespace, 'delete', 'pod', ...pods, '--grace-period=0', '--force', '--wait=false', '-o', 'name');
   return said.split('\n').filter((line) => line !== '').length;
 }
 
 /** As `kubectl drain` does it. False: there is no such pod, or it may not go yet. */
 export async function evict(namespace: string, pod: string): Promise<boolean> {
-  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace }, deleteOptions: { gracePeriodSeconds: 1 } };
+  const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod, namespace } };
   const { ok } = await tryKubectl(['create', '--raw', `/api/v1/namespaces/${namespace}/pods/${pod}/eviction`, '-f', '-'], JSON.stringify(eviction));
   return ok;
 }

@@ -126,12 +126,18 @@ function countsOf(
 
 /** Of this installation's own projects: a cluster may have others, whose events come by here too. */
 export async function deadLetters(installation: Installation): Promise<unknown[]> {
-  const answer = await eventually('the list of dead letters', 60_000, async () => {
-    const said = await installation.api('GET', '/api/v1/deadletters?limit=500', { headers: { authorization: `Bearer ${installation.token}` } });
-    if (said.status !== 200) throw new Error(`${said.status} ${said.body}`);
-    return said;
-  });
-  return (JSON.parse(answer.body) as { items: unknown[] }).items.filter((letter) => JSON.stringify(letter).includes(`"${installation.projects}"`));
+  const letters: unknown[] = [];
+  for (let after = ''; ;) {
+    const page = await eventually('the list of dead letters', 60_000, async () => {
+      const headers = { authorization: `Bearer ${installation.token}` };
+      const { status, body } = await installation.api('GET', `/api/v1/deadletters?limit=200${after}`, { headers });
+      if (status !== 200) throw new Error(`${status} ${body}`);
+      return JSON.parse(body) as { items: unknown[]; continue?: string };
+    });
+    letters.push(...page.items.filter((letter) => JSON.stringify(letter).includes(`"${installation.projects}"`)));
+    if (page.continue === undefined) return letters;
+    after = `&continue=${encodeURIComponent(page.continue)}`;
+  }
 }
 
 function inShort({ metadata, spec, status }: Obj<'Execution'>): string {

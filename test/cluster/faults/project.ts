@@ -45,15 +45,16 @@ function specOf(url: string, { script = '', retries }: ProjectOptions): SpecOf<'
 export async function openProject(name: string, options: ProjectOptions): Promise<FaultyProject> {
   const { installation, webhook } = options;
   const repository = createRepository({ 'said.txt': 'nothing yet' });
-  // A project whose branch is not there yet has no first build: what is pushed is all there is.
-  repository.git('branch', '-m', BRANCH, 'before');
   const server = await startGitServer({ root: dirname(repository.path), address: fromEnv('TIDEMILL_TEST_HOST') });
   const url = `${server.url}/${basename(repository.path)}`;
   const repositoryId = 1 + randomBytes(4).readUIntBE(0, 4);
   const began = Math.floor(Date.now() / 1000);
-  await apply(installation.projects, { apiVersion: 'tidemill.dev/v1alpha1', kind: 'Project', metadata: { name }, spec: specOf(url, options) });
+  const spec = specOf(url, options);
+  const write = (written: object) => apply(installation.projects, { apiVersion: 'tidemill.dev/v1alpha1', kind: 'Project', metadata: { name }, spec: written });
+  // Looked at for the first time while it is paused, it has no first build: what is pushed is all there is.
+  await write({ ...spec, paused: true });
   await installation.kubectl('wait', '--for=condition=Ready', `project/${name}`, '--timeout=60s');
-  repository.git('checkout', '-q', '-b', BRANCH);
+  await write(spec);
 
   let head: string | undefined;
   const project: FaultyProject = {
