@@ -19,5 +19,5 @@ export interface BenchRow {
   note?: string;
 }
 
-/** Each file test/bench/<name>.bench.ts exports `run`. It cleans up after itself and leaves no process behind. */
-export type RunBench = (log: (line: string) => void) => Promise<BenchRow[]>;
+/** Each file test/bench/<name>.bench.ts exports `run`. It cleans up after itself and leaves no process behind. `words`: of its rows, those that were asked for. */
+export type RunBench = (log: (line: string) => void, words?: readonly string[]) => Promise<BenchRow[]>;

@@ -1,41 +1,62 @@
 // npm run bench [-- NAME…] [--report-only]: runs test/bench/*.bench.ts in turn, each in a process of its own, prints one table and keeps
 // bench-results.json. Exit code 1: a target was missed or a bench failed; with --report-only only the latter.
-import { fork } from 'node:child_process';
+// npm run bench -- cluster [ROW…]: what needs a cluster (test/cluster/env.ts), and is left out unless it is asked for.
+import { type ChildProcess, fork } from 'node:child_process';
 import { globSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { basename, join, resolve } from 'node:path';
-import { argv, exit, stderr, stdout, version } from 'node:process';
+import process, { argv, exit, stderr, stdout, version } from 'node:process';
+import { ROWS as CLUSTER_ROWS } from './cluster/names.ts';
 import type { BenchRow } from './row.ts';
 import { table } from './table.ts';
 
-/** A bench that takes longer hangs. */
+const CLUSTER = 'cluster';
+/** A bench that takes longer hangs; it is told so, and has this long to put back what it changed. */
 const LIMIT_MS = 20 * 60_000;
+const END_MS = 2 * 60_000;
 const RESULTS = resolve(import.meta.dirname, '../../bench-results.json');
 
 const known = globSync(join(import.meta.dirname, '*.bench.ts'))
   .map((file) => basename(file, '.bench.ts'))
   .toSorted();
 const words = argv.slice(2).filter((word) => word !== '--report-only');
-const unknown = words.filter((word) => !known.includes(word));
+const onCluster = words[0] === CLUSTER;
+const [names, rowsWanted] = onCluster ? [[CLUSTER], words.slice(1)] : [words, []];
+const rowNames: readonly string[] = CLUSTER_ROWS;
+const unknown = names.filter((word) => !known.includes(word)).concat(rowsWanted.filter((word) => !rowNames.includes(word)));
 if (unknown.length > 0) {
-  stderr.write(`No bench is called ${unknown.join(', ')}; there are ${known.join(', ')}\n`);
+  const there = onCluster ? `rows of ${CLUSTER}: ${CLUSTER_ROWS.join(', ')}` : known.join(', ');
+  stderr.write(`No bench is called ${unknown.join(', ')}; there are ${there}\n`);
   exit(2);
 }
 
+let running: ChildProcess | undefined;
+
 /** Runs one bench. Resolves with its rows, or undefined when it failed; what it says goes to stderr. */
 async function runBench(name: string): Promise<BenchRow[] | undefined> {
-  const child = fork(join(import.meta.dirname, 'one.ts'), [name], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  const child = fork(join(import.meta.dirname, 'one.ts'), [name, ...rowsWanted], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+  running = child;
   let rows: BenchRow[] | undefined;
   child.on('message', (message) => (rows = message as BenchRow[]));
-  const timer = setTimeout(() => child.kill('SIGKILL'), LIMIT_MS);
+  const timers = [setTimeout(() => child.kill('SIGTERM'), LIMIT_MS), setTimeout(() => child.kill('SIGKILL'), LIMIT_MS + END_MS)];
   const code = await new Promise<number | null>((done, fail) => child.on('error', fail).on('close', done));
-  clearTimeout(timer);
+  for (const timer of timers) clearTimeout(timer);
+  running = undefined;
   return code === 0 ? rows : undefined;
 }
 
 const rows: BenchRow[] = [];
 const failed: string[] = [];
-for (const name of words.length > 0 ? words : known) {
+// The bench puts back what it changed, and is waited for.
+let stopped = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    stopped = true;
+    running?.kill(signal);
+  });
+}
+for (const name of names.length > 0 ? names : known.filter((each) => each !== CLUSTER)) {
+  if (stopped) break;
   stderr.write(`\n── ${name}\n`);
   const result = await runBench(name);
   if (result) rows.push(...result);

@@ -1,0 +1,159 @@
+// Signed push → TaskRun object: against a bare client and Tekton Triggers that make the same TaskRun, with Tekton's controller away.
+import type { Overlay } from '../../../cluster/chain/installation.ts';
+import { median, quantile } from '../../figures.ts';
+import type { BenchRow } from '../../row.ts';
+import type { Ground } from '../ground.ts';
+import type { Installed } from '../installed.ts';
+import { single, type Source, steady, sustained } from '../load.ts';
+import { bareClient, type Peer, templateOf, tektonTriggers } from '../peers.ts';
+import { removeTaskRuns, withoutTekton } from '../tekton.ts';
+
+const ROUNDS = 3;
+const ROUND_MS = 3000;
+const IN_FLIGHT = [1, 16, 64] as const;
+/** What Triggers is asked for at once: it makes five a second whatever that is. */
+const TRIGGERS_IN_FLIGHT = 16;
+const SINGLES = 40;
+const REST_MS = 20;
+const NEW_COMMITS = 20;
+const PER_SECOND = 2;
+const STEADY_S = 60;
+/** At most so much above a bare creation, at the median, in ms. */
+const ABOVE: Record<Overlay, number> = { jetstream: 25, knative: 60 };
+
+interface Round {
+  inFlight: number;
+  ours: number;
+  bare: number;
+}
+
+interface Measured {
+  rounds: Round[];
+  triggers: number[];
+  ours: number[];
+  bare: number[];
+  unseen: number[];
+  steady: Map<string, number[]>;
+}
+
+export async function taskRunRows(ground: Ground, overlay: Overlay, ours: Installed): Promise<BenchRow[]> {
+  const { log } = ground;
+  const { taskRun } = await ours.tell();
+  await ours.arrivals.of(taskRun);
+  const template = await templateOf(ground, ours.installation.projects, taskRun);
+  const bare = await bareClient(ground, template);
+  const triggers = await tektonTriggers(ground, template);
+  if (!triggers) log('the cluster has no Tekton Triggers: its rows are left out. Install it to have them');
+  const namespaces = [ours.installation.projects, bare.namespace, ...(triggers ? [triggers.namespace] : [])];
+  const measured = await withoutTekton(ground, namespaces, () => measure(ground, overlay, ours, bare, triggers));
+  return rowsOf(overlay, measured, triggers !== undefined);
+}
+
+async function measure(ground: Ground, overlay: Overlay, ours: Installed, bare: Peer, triggers: Peer | undefined): Promise<Measured> {
+  const { log } = ground;
+  const measured: Measured = { rounds: [], triggers: [], ours: [], bare: [], unseen: [], steady: new Map() };
+  const afresh = async () => {
+    await ours.clean();
+    for (const peer of [bare, triggers]) if (peer) await removeTaskRuns(ground, peer.namespace);
+    await ours.warm();
+  };
+  for (let round = 0; round < ROUNDS; round++) {
+    await afresh();
+    // In turn, so that what else the machine does meets both.
+    const both = { ours: await single(ours.push, SINGLES / ROUNDS, REST_MS), bare: await single(bare.shot, SINGLES / ROUNDS, REST_MS) };
+    measured.ours.push(...both.ours);
+    measured.bare.push(...both.bare);
+    log(`${overlay}: one push ${median(both.ours).toFixed(1)} ms, the bare creation ${median(both.bare).toFixed(1)} ms`);
+    for (const inFlight of IN_FLIGHT) {
+      const one = { inFlight, ours: await sustained(ours.push, inFlight, ROUND_MS), bare: await sustained(bare.shot, inFlight, ROUND_MS) };
+      measured.rounds.push(one);
+      log(`${overlay}: ${inFlight} in flight: ${one.ours.toFixed(1)} a second, the bare client ${one.bare.toFixed(1)}`);
+    }
+    if (triggers) measured.triggers.push(await sustained(triggers.shot, TRIGGERS_IN_FLIGHT, ROUND_MS));
+  }
+  await afresh();
+  measured.unseen = await single(ours.pushNew, NEW_COMMITS, REST_MS);
+  const sources: Source[] = [{ name: 'ours', shot: ours.push }, ...(triggers ? [{ name: 'triggers', shot: triggers.shot }] : [])];
+  log(`${overlay}: ${PER_SECOND} a second for ${STEADY_S} s`);
+  measured.steady = await steady(sources, PER_SECOND, STEADY_S);
+  await ours.clean();
+  return measured;
+}
+
+function rowsOf(overlay: Overlay, { rounds, triggers, ours, bare, unseen, steady: at }: Measured, hasTriggers: boolean): BenchRow[] {
+  const bench = `cluster, ${overlay}`;
+  const client = 'bare client, the same TaskRun alone';
+  const ms = (what: string, mine: number, theirs: number, target: string, ok: boolean, note?: string): BenchRow => ({
+    bench,
+    what,
+    ours: mine,
+    peer: client,
+    theirs,
+    unit: 'ms',
+    ratio: mine / theirs,
+    target,
+    ok,
+    ...(note && { note }),
+  });
+  const above = median(ours) - median(bare);
+  const rows: BenchRow[] = IN_FLIGHT.map((inFlight) => sustainedRow(bench, overlay, client, inFlight, rounds));
+  rows.push(
+    ms(
+      'one signed push → its TaskRun, p50',
+      median(ours),
+      median(bare),
+      `<= ${ABOVE[overlay]} ms above`,
+      above <= ABOVE[overlay],
+      `${above.toFixed(1)} ms above; ${ours.length} of each in turn, nothing else in flight; the commit is held already`,
+    ),
+    ms('the same, p99', quantile(ours, 0.99), quantile(bare, 0.99), 'reported', true),
+    ms('the same of a commit that nobody has seen: `git fetch` included, p50', median(unseen), median(bare), 'reported', true, `${unseen.length} pushes`),
+  );
+  if (hasTriggers) rows.push(...triggersRows(bench, triggers, rounds, at));
+  return rows;
+}
+
+function sustainedRow(bench: string, overlay: Overlay, peer: string, inFlight: number, rounds: readonly Round[]): BenchRow {
+  const of = rounds.filter((round) => round.inFlight === inFlight);
+  const ratio = median(of.map(({ ours, bare }) => ours / bare));
+  const wanted = overlay === 'jetstream';
+  return {
+    bench,
+    what: `TaskRuns a second, ${inFlight} in flight`,
+    ours: median(of.map((round) => round.ours)),
+    peer,
+    theirs: median(of.map((round) => round.bare)),
+    unit: '1/s',
+    ratio,
+    target: wanted ? '>= 0.35' : 'reported',
+    ok: !wanted || ratio >= 0.35,
+    note: `medians of ${of.length} alternating rounds of ${ROUND_MS / 1000} s; in flight: pushes whose TaskRun a watch has not shown yet; branches in turn, each with a lane of its own`,
+  };
+}
+
+function triggersRows(bench: string, rates: readonly number[], rounds: readonly Round[], at: Map<string, number[]>): BenchRow[] {
+  const peer = 'Tekton Triggers, EventListener with GitHub interceptor';
+  const mine = at.get('ours')!;
+  const theirs = at.get('triggers')!;
+  const rate = median(rounds.filter(({ inFlight }) => inFlight === TRIGGERS_IN_FLIGHT).map(({ ours }) => ours));
+  const row = (what: string, share: number, wanted: boolean): BenchRow => {
+    const [a, b] = [quantile(mine, share), quantile(theirs, share)];
+    return { bench, what, ours: a, peer, theirs: b, unit: 'ms', ratio: a / b, target: wanted ? '< 1' : 'reported', ok: !wanted || a < b };
+  };
+  return [
+    {
+      bench,
+      what: `TaskRuns a second, ${TRIGGERS_IN_FLIGHT} in flight`,
+      ours: rate,
+      peer,
+      theirs: median(rates),
+      unit: '1/s',
+      ratio: rate / median(rates),
+      target: 'reported',
+      ok: true,
+      note: 'its client is throttled, and has no setting for that',
+    },
+    row(`push → TaskRun at ${PER_SECOND} a second for ${STEADY_S} s, p50`, 0.5, false),
+    { ...row(`push → TaskRun at ${PER_SECOND} a second for ${STEADY_S} s, p99`, 0.99, true), note: 'both at once, a quarter of a second apart' },
+  ];
+}
