@@ -1,5 +1,6 @@
-// The inbox of a cluster: each webhook is written to Storage, under a key that sorts by time, before it is answered;
-// then its events are published and the key goes. What a kill left there, the watcher hands on.
+// The inbox of a cluster. The raw body goes to Storage under its digest, and meanwhile its events to the broker. A broker that is durable has them then, and
+// the webhook is answered; for a doorbell, or one that is away, what is to be done is kept beside the body, under a key that sorts by time, until it is done.
+// What a kill left there, the watcher hands on.
 import { createHash } from 'node:crypto';
 import { hash } from '../../shared/events/ids.ts';
 import type { Log } from '../../shared/host/contract.ts';
@@ -7,7 +8,7 @@ import type { Broker } from '../../shared/ports/broker.ts';
 import type { Digest, Storage } from '../../shared/ports/storage.ts';
 import type { DeadLetters, DeadWebhook, WebhookDeadLetter } from './dead-letters.ts';
 import { checked } from './handle.ts';
-import type { RawBody, RecordHead } from './inbox/frame.ts';
+import type { RecordHead } from './inbox/frame.ts';
 import { type Inbox, InboxUnavailable } from './inbox/inbox.ts';
 import { translate } from './translate/translate.ts';
 
@@ -22,48 +23,76 @@ export interface InboxDeps {
   log: Log;
 }
 
+export interface StorageInboxDeps extends InboxDeps {
+  /** What was published is kept until it is handled: see OutboxOptions. */
+  durable: boolean;
+  /** A durable broker that is away is waited for so long, in milliseconds, before the webhook is kept. Default 2000: GitHub waits for ten seconds. */
+  patience_ms?: number;
+}
+
 export interface StorageInbox extends Pick<Inbox, 'append'> {
   /** Resolves when all that was appended is handed on, or has failed and is left for the watcher. */
   settled(): Promise<void>;
 }
 
-export function createStorageInbox(deps: InboxDeps): StorageInbox {
+const PATIENCE_MS = 2000;
+
+export function createStorageInbox(deps: StorageInboxDeps): StorageInbox {
+  const { storage, log, durable, patience_ms = PATIENCE_MS } = deps;
   const inHand = new Set<Promise<void>>();
+
+  /** The key goes when what it says is done. What fails is left to the watcher. */
+  const inBackground = (key: string, handing: Promise<void>) => {
+    const done = handing
+      .then(() => storage.delete(key))
+      .catch((error: unknown) => log.warn({ key, reason: (error as Error).message }, 'a webhook was kept and could not be handed on yet; the watcher does that'))
+      .finally(() => inHand.delete(done));
+    inHand.add(done);
+  };
+
   return {
     append: async (head, raw) => {
       const body = Buffer.concat(raw.chunks);
-      const { key, kept } = await keep(head, raw, body, deps.storage);
-      const handing = handOn(key, kept, body, deps)
-        .catch((error: unknown) => {
-          deps.log.warn({ key, reason: (error as Error).message }, 'a webhook was kept and could not be handed on yet; the watcher does that');
-        })
-        .finally(() => inHand.delete(handing));
-      inHand.add(handing);
+      const { key, kept } = recordOf(head, body);
+      // Begun before the body is stored: should that fail, the webhook is delivered again, and its events are the same.
+      const handing = handOn(kept, body, deps);
+      handing.catch(() => undefined); // looked at below
+      try {
+        const stored = storage.putBlob(body, kept.body);
+        if (durable && (await Promise.all([within(handing, patience_ms), stored]))[0]) return;
+        await Promise.all([stored, storage.put(key, Buffer.from(JSON.stringify(kept)))]);
+      } catch (error) {
+        throw new InboxUnavailable(`The webhook of ${raw.bytes} bytes could not be stored (${(error as Error).message}); redeliver it`, { cause: error });
+      }
+      inBackground(key, handing);
     },
     settled: async () => void (await Promise.all(inHand)),
   };
 }
 
-/** The raw body under its digest, and beside it what is to be done with it: both durable when this resolves. */
-async function keep(head: RecordHead, raw: RawBody, body: Buffer, storage: InboxDeps['storage']): Promise<{ key: string; kept: DeadWebhook }> {
-  try {
-    const digest: Digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
-    const kept: DeadWebhook = { head, body: digest };
-    const time = String(Math.max(0, Date.parse(head.received))).padStart(TIME_LENGTH, '0');
-    const key = `${INBOX}${time}-${hash(head.event, head.contentType, head.delivery ?? '', digest)}.json`;
-    await Promise.all([storage.putBlob(body, digest), storage.put(key, Buffer.from(JSON.stringify(kept)))]);
-    return { key, kept };
-  } catch (error) {
-    throw new InboxUnavailable(`The webhook of ${raw.bytes} bytes could not be stored (${(error as Error).message}); redeliver it`, { cause: error });
-  }
+/** What is to be done with a raw body, and the key that says so. */
+function recordOf(head: RecordHead, body: Buffer): { key: string; kept: DeadWebhook } {
+  const digest: Digest = `sha256:${createHash('sha256').update(body).digest('hex')}`;
+  const time = String(Math.max(0, Date.parse(head.received))).padStart(TIME_LENGTH, '0');
+  return { key: `${INBOX}${time}-${hash(head.event, head.contentType, head.delivery ?? '', digest)}.json`, kept: { head, body: digest } };
 }
 
-async function handOn(key: string, kept: DeadWebhook, body: Buffer, deps: InboxDeps): Promise<void> {
+/** Whether it was done in time; what fails was not. */
+async function within(work: Promise<void>, ms: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
+  const done = work.then(
+    () => true,
+    () => false,
+  );
+  return Promise.race([done, late]).finally(() => clearTimeout(timer));
+}
+
+async function handOn(kept: DeadWebhook, body: Buffer, deps: InboxDeps): Promise<void> {
   const translation = checked(translate(kept.head, body));
   if (translation.kind === 'events') await deps.broker.publish(translation.events);
   else if (translation.kind === 'nothing') deps.log.info({ delivery: kept.head.delivery, reason: translation.reason }, 'Nothing follows from this webhook');
   else await storageDeadLetters(deps.storage).add(kept, translation.reason);
-  await deps.storage.delete(key);
 }
 
 /** Hands on what was received before that time (RFC 3339) and is still there, oldest first; of one that fails the others do not wait. Resolves with how many went. */
@@ -76,7 +105,8 @@ export async function ringInbox(before: string, deps: InboxDeps): Promise<number
     try {
       const kept = await readJson<DeadWebhook>(deps.storage, key);
       if (!kept) continue;
-      await handOn(key, kept, await readBody(deps.storage, kept.body), deps);
+      await handOn(kept, await readBody(deps.storage, kept.body), deps);
+      await deps.storage.delete(key);
       count++;
     } catch (error) {
       deps.log.warn({ key, reason: (error as Error).message }, 'a webhook that was left in the inbox could not be handed on; it is tried again');

@@ -13,8 +13,8 @@ const PATH = '/webhooks/github';
 await runProcess('github-webhook', async ({ settings, log, server, checks }) => {
   const adapters = openAdapters(settings, log);
   const storage = await adapters.storage();
-  const { broker } = await openBroker(settings, adapters, log);
-  const inbox = createStorageInbox({ storage, broker, log });
+  const { broker, durable } = await openBroker(settings, adapters, log);
+  const inbox = createStorageInbox({ storage, broker, durable, log });
   const accept = createGithubWebhook({ secret: () => settings.webhookSecret, inbox, log });
   const wake = createWaker(settings, 'github-webhook');
   checks['storage'] = () => storage.list('inbox/', { limit: 1 });
