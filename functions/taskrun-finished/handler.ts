@@ -11,6 +11,7 @@ import { LABEL } from '../../shared/objects/meta.ts';
 import { isDone, succeeded } from '../../shared/objects/taskrun.ts';
 import { NotPrepared } from '../../shared/ports/runner.ts';
 import type { functions } from '../graph.ts';
+import { failureMessage } from './failure-message.ts';
 import { registerSite } from './register-site.ts';
 
 type Entry = (typeof functions)['taskrun-finished'];
@@ -124,10 +125,11 @@ function endOf(taskRun: Obj<'TaskRun'>, now: string): StepEnd {
   const { status, metadata } = taskRun;
   const condition = succeeded(status);
   const cancelled = condition?.reason === 'TaskRunCancelled';
+  const message = failureMessage(status);
   return {
     taskRun: metadata.name,
     phase: condition?.status === 'True' ? 'Succeeded' : cancelled ? 'Cancelled' : 'Failed',
-    ...(condition?.status === 'False' && condition.message && { message: condition.message.slice(0, 4096) }),
+    ...(message && { message }),
     ...(status?.startTime && { started: status.startTime }),
     ended: status?.completionTime ?? now,
   };
