@@ -1,7 +1,7 @@
 // What a person can write into objects that makes no sense, and what has to be said of it: by the API server at once, or on the object soon after.
 import type { Kind, Obj } from '../../../shared/objects/kinds.ts';
 import type { Installation } from '../chain/installation.ts';
-import { all, eventually } from '../chain/world.ts';
+import { eventually } from '../chain/world.ts';
 import { tryKubectl } from './kubectl.ts';
 
 export interface Edit {
@@ -75,33 +75,34 @@ const SAID_MS = 60_000;
 
 /** What was said of it. Throws when nothing was. */
 export async function tryEdit(installation: Installation, { kind, name, patch, refused, said }: Edit): Promise<string> {
-  const target = name ?? (await firstOf(installation, kind));
+  // By its whole name: Tekton has a Pipeline too.
+  const resource = `${kind === 'Push' ? 'pushe' : kind.toLowerCase()}s.tidemill.dev`;
+  const find = async () => {
+    const { items } = JSON.parse(await installation.kubectl('get', resource, '-A', '-o', 'json')) as { items: Obj[] };
+    return items.find((object) => isOf(installation, object) && (!name || object.metadata.name === name));
+  };
+  const target = (await find())?.metadata;
+  if (!target) throw new Error(`There is no ${kind} to edit`);
   const status = 'status' in patch ? ['--subresource=status'] : [];
-  const args = ['-n', installation.projects, 'patch', `${pluralOf(kind)}.tidemill.dev`, target, '--type=merge', ...status, '-p', JSON.stringify(patch)];
-  const answer = await tryKubectl(args);
+  const answer = await tryKubectl(['-n', target.namespace, 'patch', resource, target.name, '--type=merge', ...status, '-p', JSON.stringify(patch)]);
   if (refused) {
-    if (answer.ok || !refused.test(answer.text)) throw new Error(`${kind} ${target} took ${JSON.stringify(patch)}, or refused it so: ${answer.text}`);
+    if (answer.ok || !refused.test(answer.text)) throw new Error(`${kind} ${target.name} took ${JSON.stringify(patch)}, or refused it so: ${answer.text}`);
     return answer.text;
   }
   if (!answer.ok) throw new Error(answer.text);
-  return eventually(`${kind} ${target} saying ${said}`, SAID_MS, async () => {
-    const object = (await all(installation, kind)).find(({ metadata }) => metadata.name === target)!;
-    return said!.test(saidOn(object)) ? saidOn(object) : undefined;
+  return eventually(`${kind} ${target.name} saying ${said}`, SAID_MS, async () => {
+    const words = saidOn((await find())!);
+    if (!said!.test(words)) throw new Error(`it says ${JSON.stringify(words)}`);
+    return words;
   });
 }
 
-async function firstOf(installation: Installation, kind: Kind): Promise<string> {
-  const names = await installation.kubectl('get', `${pluralOf(kind)}.tidemill.dev`, '-o', 'jsonpath={.items[*].metadata.name}');
-  const [first] = names.split(' ');
-  if (!first) throw new Error(`There is no ${kind} to edit`);
-  return first;
+/** Pushes stand beside no project: they say which they concern. */
+function isOf({ projects }: Installation, object: Obj): boolean {
+  return object.metadata.namespace === projects || (object.kind === 'Push' && JSON.stringify(object.status ?? {}).includes(`"${projects}"`));
 }
 
 function saidOn(object: Obj): string {
   const status = object.status as { conditions?: { message?: string }[]; refused?: { reason: string } } | undefined;
   return [...(status?.conditions ?? []).map(({ message }) => message ?? ''), status?.refused?.reason ?? ''].join('\n');
-}
-
-function pluralOf(kind: Kind): string {
-  return kind === 'Push' ? 'pushes' : `${kind.toLowerCase()}s`;
 }

@@ -29,13 +29,21 @@ const of = (project: FaultyProject) => ['-l', `${LABEL.project}=${project.name}`
 
 /** Waits until every push that was answered 202 came to an end that the hook was told of; then holds that nothing happened twice. */
 export async function outcome(installation: Installation, receiver: Receiver, project: FaultyProject, wanted: 'Succeeded' | 'Failed' = 'Succeeded') {
-  await eventually(`the end of ${project.told.length} pushes to ${project.name}`, COMES_ABOUT_MS, async () => {
+  const ended = await eventually(`the end of ${project.told.length} pushes to ${project.name}`, COMES_ABOUT_MS, async () => {
     const executions = await all(installation, 'Execution', ...of(project));
     const open = project.told.filter((sha) => !executions.some(({ spec, status }) => spec.sha === sha && ENDED.includes(status?.phase ?? '')));
     if (open.length > 0) throw new Error(`${open.length} of ${project.told.length} are open: ${JSON.stringify(executions.map(inShort))}`);
-    const unheard = executions.filter((execution) => !isHeard(receiver, execution, wanted));
+    return executions;
+  });
+  expect(ended.filter(({ status }) => status?.phase !== wanted).map(inShort)).toEqual([]);
+  await eventually(`the hook being told of ${project.name}`, COMES_ABOUT_MS, async () => {
+    const unheard = ended.filter((execution) => !isHeard(receiver, execution, wanted));
     if (unheard.length > 0) throw new Error(`the hook was not told of ${JSON.stringify(unheard.map(inShort))}`);
     return true;
+  });
+  await eventually(`the lane of ${project.name} being free`, COMES_ABOUT_MS, async () => {
+    const lanes = await all(installation, 'Lane', ...of(project));
+    return lanes.every(({ status }) => status!.running.length + status!.waiting.length === 0) ? true : undefined;
   });
   return once(installation, receiver, project, wanted);
 }
@@ -45,7 +53,7 @@ export async function once(installation: Installation, receiver: Receiver, proje
   const [executions, taskRuns, pushes, lanes, dead] = await Promise.all([
     all(installation, 'Execution', ...of(project)),
     all(installation, 'TaskRun', ...of(project)),
-    all(installation, 'Push'),
+    all(installation, 'Push', '-A'),
     all(installation, 'Lane', ...of(project)),
     deadLetters(installation),
   ]);
