@@ -270,9 +270,9 @@ describe('whyOutdated', () => {
     expect(enterLane(lane, 'c', queue, move(B, C, at(2))).outdated).toBeUndefined();
   });
 
-  it('remembers fifty moves and no more', () => {
+  it('remembers sixteen moves and no more', () => {
     const moves = Array.from({ length: 80 }, (_, n): [string, HeadMove] => [`site-${n}`, move(sha(String(n % 10)), sha(String((n + 1) % 10)))]);
-    expect(told(moves).lane.recent).toHaveLength(50);
+    expect(told(moves).lane.recent).toHaveLength(16);
   });
 
   it('is said of a push of before a deletion, and not of the branch that is made anew', () => {

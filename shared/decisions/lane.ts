@@ -5,7 +5,7 @@ import type { LaneEntry } from '../objects/lane.ts';
 type Lane = StatusOf<'Lane'>;
 
 /** So many earlier moves of the head are remembered to tell a late push from a new one. */
-const RECENT = 50;
+const RECENT = 16;
 const MAX_WAITING = 1000;
 const NO_COMMIT = '0'.repeat(40);
 

@@ -26,7 +26,8 @@ export interface ListOptions {
   continue?: string;
   /**
    * What was written in the last moments may be missing, where that makes the answer cheaper: Kubernetes answers from its watch cache, and else asks its
-   * store, which takes up to a tenth of a second while others write. For what seldom changes and is read for each event.
+   * store, which takes up to a tenth of a second while others write; and an answer is given again for a fifth of a second. For what seldom changes and is
+   * read for each event. Nobody changes what is answered.
    */
   mayLag?: boolean;
 }

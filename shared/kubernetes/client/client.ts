@@ -93,14 +93,18 @@ export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect:
   };
 
   const exchange = async (call: Call, timeout_ms: number): Promise<string> => {
-    const timeout = AbortSignal.timeout(timeout_ms);
-    const signal = call.signal ? AbortSignal.any([call.signal, timeout]) : timeout;
+    // Not AbortSignal.timeout: that one goes off although the answer has come, half a minute after each request.
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(), timeout_ms);
+    const signal = call.signal ? AbortSignal.any([call.signal, late.signal]) : late.signal;
     try {
       return await readText(await answer({ ...call, signal }, false));
     } catch (error) {
       if (error instanceof KubeError || call.signal?.aborted) throw error;
-      const [reason, why] = timeout.aborted ? ['Timeout', `no answer within ${timeout_ms} ms`] : ['NoAnswer', (error as Error).message];
+      const [reason, why] = late.signal.aborted ? ['Timeout', `no answer within ${timeout_ms} ms`] : ['NoAnswer', (error as Error).message];
       throw new KubeError({ status: 0, reason, message: `${whatOf(call)}: ${why}`, uncertain: true, cause: error });
+    } finally {
+      clearTimeout(timer);
     }
   };
 

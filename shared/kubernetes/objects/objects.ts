@@ -5,7 +5,7 @@ import type { Objects, Ref } from '../../ports/objects.ts';
 import type { KubeClient } from '../client/client.ts';
 import { type Raw, toObject } from './convert.ts';
 import { isMissing, portError } from './errors.ts';
-import { list } from './list.ts';
+import { createRecentLists, list } from './list.ts';
 import { canExist, checkKind, objectPath } from './resources.ts';
 import { type WatchSettings, createWatch } from './watch/watch.ts';
 import { type Applied, type ApplyOptions, createWrites } from './write.ts';
@@ -58,6 +58,8 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
     }
   };
 
+  const recent = createRecentLists((kind, options) => list(client, admit, kind, options));
+
   return {
     get: async (kind, ref) => {
       checkKind(kind);
@@ -69,7 +71,7 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
         throw portError(kind, ref, error);
       }
     },
-    list: (kind, options = {}) => list(client, admit, kind, options),
+    list: (kind, options = {}) => (options.mayLag ? recent(kind, options) : list(client, admit, kind, options)),
     watch: createWatch(client, admit, { onTrouble: logTrouble(log), ...watch }),
     ...writes,
   };
