@@ -99,8 +99,38 @@ describe('a resolved commit', () => {
     expect(await world.all('TaskRun')).toHaveLength(1);
   });
 
-  it('ends what it started when the execution was cancelled in that moment', async () => {
-    await world.project();
+  it('goes on after a kill between the start and its record, where nothing was written before', async () => {
+    await world.project('site', { stages: twoStages });
+    const { name, event } = await resolved();
+    world.hooks.beforeCommit = () => {
+      world.hooks.beforeCommit = undefined;
+      throw new Error('killed');
+    };
+    await expect(run(event)).rejects.toThrow('killed');
+    expect((await world.get('Execution', name)).status).toBeUndefined();
+    expect(world.types((await run(event, 2)).emitted)).toEqual(['execution.started']);
+    expect(await status(name)).toMatchObject({ phase: 'Running', definition: [{ name: 'check' }, { name: 'build' }] });
+    expect(await world.all('TaskRun')).toHaveLength(2);
+  });
+
+  it('ends what was started before a kill when the execution was cancelled meanwhile, though nothing of it was written', async () => {
+    await world.project('site', { stages: twoStages });
+    const { name, event } = await resolved();
+    world.hooks.beforeCommit = () => {
+      world.hooks.beforeCommit = undefined;
+      throw new Error('killed');
+    };
+    await expect(run(event)).rejects.toThrow('killed');
+    const data = { namespace: 'default', project: 'site', execution: name, reason: 'enough' };
+    await world.run('execution-cancel', eventOf('dev.tidemill.execution.cancel-requested.v1', data));
+    expect(await world.runner.running()).toHaveLength(2);
+    await run(event, 2);
+    expect(await world.runner.running()).toEqual([]);
+    expect(await status(name)).toMatchObject({ phase: 'Cancelled' });
+  });
+
+  it.each([undefined, twoStages])('ends what it started when the execution was cancelled in that moment (%j)', async (stages) => {
+    await world.project('site', stages && { stages });
     const { name, event } = await resolved();
     world.runner.onStart = async () => {
       world.runner.onStart = undefined;

@@ -18,36 +18,50 @@ type Event = EventOf<Entry['consumes'][number]>;
 const PENDING: StatusOf<'Execution'> = { phase: 'Pending' };
 
 export async function startExecution(event: Event, deps: Deps<Entry>) {
-  const { namespace, execution: name, project: projectName, artifact } = event.data;
+  const { namespace, execution: name, project: projectName, artifact, lane } = event.data;
   if (!name) return {};
-  const [project, source, execution] = await Promise.all([
-    deps.objects.get('Project', { namespace, name: projectName }),
-    deps.objects.get('Artifact', { namespace, name: artifact }),
-    deps.objects.get('Execution', { namespace, name }),
+  const { objects } = deps;
+  const isIn = async (laneName: string) => isAdmitted((await objects.get('Lane', { namespace, name: laneName }))?.status, name);
+  const [project, source, execution, wasIn] = await Promise.all([
+    objects.get('Project', { namespace, name: projectName }),
+    objects.get('Artifact', { namespace, name: artifact }),
+    objects.get('Execution', { namespace, name }),
+    lane !== undefined && isIn(lane),
   ]);
-  if (!execution) return {};
-  if (isTerminal(execution.status)) await endLeftovers(execution, 0, deps.runner);
-  if (isTerminal(execution.status) || execution.status?.phase === 'Running') return {};
+  if (!execution || execution.status?.phase === 'Running') return {};
   const pending = withCommit(execution.status ?? PENDING, source);
+  if (isTerminal(execution.status)) return endUnwritten(execution, pending, project, deps);
   if (!project) return fail(execution, pending, `Project ${projectName} was removed`, deps);
 
   const planned = pending.definition ? undefined : await plan(project, execution, pending, deps);
   if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
-  const isAdmittedNow = async () => isAdmitted((await deps.objects.get('Lane', { namespace, name: execution.spec.lane }))?.status, name);
-  const [queued, admitted] = await Promise.all([
-    modifyStatus(
-      deps.objects,
-      'Execution',
-      { namespace, name },
-      ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined),
-      execution,
-    ),
-    isAdmittedNow(),
-  ]);
-  if (queued.status?.phase !== 'Queued') return {};
-  // One that was not in yet is looked for once more after the write: whoever writes last, this or the lane, sees the other (execution-admitted).
-  if (!admitted && !(await isAdmittedNow())) return {};
+  // Where it has its slot, and nothing had to be read that takes time, one write tells both what runs and that it does.
+  // Whoever comes to it again freezes first what is run.
+  if (planned && isQuick(project) && deps.attempt === 1 && (wasIn || (await isIn(execution.spec.lane))))
+    return beginExecution(execution, defined(pending, planned), deps, event);
+  const queued = await modifyStatus(
+    objects,
+    'Execution',
+    { namespace, name },
+    ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined),
+    execution,
+  );
+  // Looked at after the write: whoever writes last, this or the lane, sees the other (execution-admitted).
+  if (queued.status?.phase !== 'Queued' || !(await isIn(execution.spec.lane))) return {};
   return beginExecution(queued, queued.status, deps, event);
+}
+
+/** Its pipeline is known without the repository. */
+function isQuick({ spec }: Obj<'Project'>): boolean {
+  return spec.stages !== undefined || spec.pipeline !== undefined;
+}
+
+/** It was closed, perhaps while its first stage was being started and nothing of that was written yet: then what was started is known by the plan. */
+async function endUnwritten(execution: Obj<'Execution'>, status: StatusOf<'Execution'>, project: Obj<'Project'> | undefined, deps: Deps<Entry>) {
+  const planned = status.definition || !project || !status.sha ? undefined : await plan(project, execution, status, deps);
+  const definition = planned && !('error' in planned) ? planned.stages : status.definition;
+  await endLeftovers({ ...execution, status: { ...status, ...(definition && { definition }) } }, 0, deps.runner);
+  return {};
 }
 
 async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git, attempt, lastAttempt }: Deps<Entry>) {

@@ -118,6 +118,24 @@ describe('a TaskRun that ended', () => {
     expect(await status(name)).toMatchObject({ phase: 'Queued', stages: [{ phase: 'Waiting' }, { phase: 'Waiting' }] });
   });
 
+  it('before anything of its execution is written waits as well, where it is what it says it is', async () => {
+    await world.project('site', { stages: STAGES });
+    await world.run('git-push', pushEvent({ after: A }));
+    await world.run('artifact-requested', world.events.at(-1)!);
+    world.hooks.beforeCommit = () => {
+      throw new Error('killed');
+    };
+    await expect(world.run('artifact-resolved', world.events.at(-1)!)).rejects.toThrow('killed');
+    const name = (await world.all('Execution'))[0]!.metadata.name;
+    const { settled } = await end(`${name}-check-lint`);
+    expect(settled).toMatchObject({ kind: 'retry', after_ms: 100 });
+    expect((await world.get('Execution', name)).status).toBeUndefined();
+    world.hooks.beforeCommit = undefined;
+    const stranger = { ...(await world.get('TaskRun', `${name}-check-lint`)) };
+    const forged = taskRunEnded({ ...stranger, metadata: { ...stranger.metadata, uid: 'another' } });
+    expect((await world.run('taskrun-finished', forged)).settled).toEqual({ kind: 'done' });
+  });
+
   it('ends the next stage when the execution was cancelled while that was being started', async () => {
     const name = await started();
     await end(`${name}-check-lint`);

@@ -23,7 +23,9 @@ export const handle: Handler<Entry> = async (event, deps) => {
   const { namespace, name, uid } = event.data.taskRun.metadata;
   const executionName = executionOf(event);
   const execution = executionName === undefined ? undefined : await deps.objects.get('Execution', { namespace, name: executionName });
-  if (!executionName || !execution?.status) return {};
+  if (!executionName || !execution) return {};
+  if (!execution.status?.definition && !isTerminal(execution.status)) return unwritten(event, executionName, deps);
+  if (!execution.status) return {};
   // Anybody may run TaskRuns, and where we have no rights: only those of an execution are looked at.
   const stage = stageOf(executionName, execution.status, name);
   if (stage === undefined) return {};
@@ -59,6 +61,17 @@ async function taskRunOf({ data }: Event, status: Status, { runner }: Deps<Entry
     if (error instanceof NotPrepared && !runningTaskRuns(status).includes(name) && isStarted(status, name)) return undefined;
     throw error;
   }
+}
+
+/** A first stage is started before anything of it is written (artifact-resolved): then it cannot be said yet which step this was. */
+async function unwritten({ data }: Event, execution: string, { runner, attempt }: Deps<Entry>) {
+  const { namespace, name, uid } = data.taskRun.metadata;
+  const taskRun = await runner.get({ namespace, name }).catch((error: unknown) => {
+    if (error instanceof NotPrepared) return undefined;
+    throw error;
+  });
+  if (taskRun?.metadata.uid !== uid || taskRun.metadata.labels?.[LABEL.execution] !== execution) return {};
+  throw new NotYet(`The start of ${name} is not recorded yet`, notRecorded_ms(attempt));
 }
 
 /** It may end before the one who started it has written so: then its end would be recorded nowhere, and come no second time. */

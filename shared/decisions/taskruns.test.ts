@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Obj, StatusOf } from '../objects/kinds.ts';
 import { API_VERSION, LABEL } from '../objects/meta.ts';
 import { parseSpec } from '../objects/kinds.ts';
-import { CHAIN, stageOf, stageTaskRuns, taskRunNames } from './taskruns.ts';
+import { CHAIN, stageOf, stageTaskRuns, taskRunNames, whyOtherDefinition } from './taskruns.ts';
 
 const taskSpec = { params: [{ name: 'who' }], steps: [{ image: 'busybox', script: 'echo $(params.who)' }] };
 const status: StatusOf<'Execution'> = {
@@ -33,7 +33,7 @@ describe('stageTaskRuns', () => {
         namespace: 'default',
         labels: { [LABEL.project]: 'site', [LABEL.execution]: 'site-0123456789', [LABEL.stage]: 'build', [LABEL.step]: 'site' },
         ownerReferences: [{ apiVersion: API_VERSION, kind: 'Execution', name: 'site-0123456789', uid: 'u1' }],
-        annotations: { 'tidemill.dev/cache': 'site', [CHAIN.id]: 'c1', [CHAIN.trace]: chain.traceparent },
+        annotations: { 'tidemill.dev/cache': 'site', 'tidemill.dev/definition': expect.any(String), [CHAIN.id]: 'c1', [CHAIN.trace]: chain.traceparent },
       },
       spec: { taskSpec, params: [{ name: 'who', value: 'me' }], workspaces: [{ name: 'source', emptyDir: {} }], timeout: '5m', retries: 2 },
     });
@@ -51,6 +51,23 @@ describe('stageTaskRuns', () => {
   it('fails on a stage that there is not', () => {
     expect(() => stageTaskRuns(execution, status, 2, chain)).toThrow('has no stage 2');
     expect(() => stageTaskRuns(execution, { phase: 'Pending' }, 0, chain)).toThrow('has no stage 0');
+  });
+});
+
+describe('a TaskRun that is there already', () => {
+  const [made] = stageTaskRuns(execution, status, 0, chain);
+  const there = (definition: StatusOf<'Execution'>['definition']) => stageTaskRuns(execution, { ...status, definition }, 0, chain)[0]! as Obj<'TaskRun'>;
+
+  it('is the one wanted when it was made of the same definition, in whatever order its fields come', () => {
+    const [build, check] = status.definition!;
+    const turned = { steps: build!.steps.map((step) => Object.fromEntries(Object.entries(step).toReversed()) as typeof step), name: build!.name };
+    expect(whyOtherDefinition(there([turned, check!]), made!)).toBeUndefined();
+    expect(whyOtherDefinition({ metadata: { ...there(status.definition).metadata, annotations: {} } }, made!)).toBeUndefined();
+  });
+
+  it('is another one when anything of the definition was changed, in a later stage too', () => {
+    const [build, check] = status.definition!;
+    expect(whyOtherDefinition(there([build!, { ...check!, steps: check!.steps.slice(1) }]), made!)).toMatch(/started from another definition/);
   });
 });
 

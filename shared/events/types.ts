@@ -26,6 +26,8 @@ const refChange = {
 const execution = { namespace, project: name, execution: name };
 /** `execution` is what waits for it, if anything does. */
 const artifact = { namespace, project: name, execution: name.optional(), artifact: name };
+/** `lane`: of the execution, where the teller knows it; it saves whoever starts it a look. */
+const source = { ...artifact, lane: name.optional() };
 
 const taskRunData = z.object({ taskRun: z.looseObject({ metadata: z.looseObject({ name, namespace, uid: text(64) }) }) });
 
@@ -80,8 +82,8 @@ export const eventData = {
     reason: reason.optional(),
   }),
   /** An Artifact object was made and waits to be resolved. */
-  'dev.tidemill.artifact.requested.v1': z.object({ ...artifact }),
-  'dev.tidemill.artifact.resolved.v1': z.object({ ...artifact, type: z.enum(['git', 'site']), digest: text(160) }),
+  'dev.tidemill.artifact.requested.v1': z.object({ ...source }),
+  'dev.tidemill.artifact.resolved.v1': z.object({ ...source, type: z.enum(['git', 'site']), digest: text(160) }),
   'dev.tidemill.artifact.failed.v1': z.object({ ...artifact, reason }),
   /** Somebody, or a rule, wants the pointer of an environment moved. */
   'dev.tidemill.release.requested.v1': z.object({

@@ -50,7 +50,7 @@ export async function openExecution(objects: Objects, request: Request): Promise
   return {
     name,
     create: [execution, sourceOf(request, name)],
-    outputs: [requested(namespace, project, name), ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number))],
+    outputs: [requested(namespace, project, name, execution.spec.lane), ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number))],
   };
 }
 
@@ -111,8 +111,8 @@ function sourceOf({ project, ref, sha }: Request, execution: string): NewObj<'Ar
   };
 }
 
-function requested(namespace: string, project: string, execution: string): Opened['outputs'][number] {
-  return { type: 'dev.tidemill.artifact.requested.v1', subject: execution, data: { namespace, project, execution, artifact: sourceName(execution) } };
+function requested(namespace: string, project: string, execution: string, lane: string): Opened['outputs'][number] {
+  return { type: 'dev.tidemill.artifact.requested.v1', subject: execution, data: { namespace, project, execution, artifact: sourceName(execution), lane } };
 }
 
 function supersede(namespace: string, project: string, entry: LaneEntry, by: number): Opened['outputs'][number] {

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { rm } from 'node:fs/promises';
 import { hash } from '../events/ids.ts';
 import type { Obj } from '../objects/kinds.ts';
+import { whyOtherDefinition } from '../decisions/taskruns.ts';
 import { LABEL } from '../objects/meta.ts';
 import { isDone } from '../objects/taskrun.ts';
 import { AlreadyExists, type Objects, type Ref } from '../ports/objects.ts';
-import type { Runner, TaskRunSink } from '../ports/runner.ts';
+import { InvalidTaskRun, type Runner, type TaskRunSink } from '../ports/runner.ts';
 import type { Secrets } from '../ports/secrets.ts';
 import type { Builtins } from './builtin.ts';
 import { checkIsolation, checkRunSpec, checkTask } from './task/check.ts';
@@ -129,8 +130,11 @@ export function createLocalRunner(options: LocalRunnerOptions): LocalRunner {
       try {
         created = await objects.create({ ...taskRun, metadata: { ...taskRun.metadata, labels }, status });
       } catch (error) {
-        if (error instanceof AlreadyExists) return;
-        throw error;
+        if (!(error instanceof AlreadyExists)) throw error;
+        const there = await objects.get('TaskRun', taskRun.metadata);
+        const why = there && whyOtherDefinition(there, taskRun);
+        if (why !== undefined) throw new InvalidTaskRun(why);
+        return;
       }
       tellQueued(created);
       enqueue({ namespace: created.metadata.namespace, name: created.metadata.name });

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { KubeError } from '../kubernetes/client/error.ts';
 import { type KubeClient, PATCH } from '../kubernetes/client/client.ts';
 import type { NewObj, Obj, OwnerReference } from '../objects/kinds.ts';
+import { whyOtherDefinition } from '../decisions/taskruns.ts';
 import { LABEL } from '../objects/meta.ts';
 import { isDone } from '../objects/taskrun.ts';
 import type { Ref } from '../ports/objects.ts';
@@ -104,7 +105,8 @@ function mayGrow(taskRun: Obj<'TaskRun'> | undefined): boolean {
 }
 
 /** A TaskRun of this name is there. That is success when it is the very one. */
-async function checkOurs(client: KubeClient, { metadata }: NewObj<'TaskRun'>, owner: OwnerReference | undefined): Promise<void> {
+async function checkOurs(client: KubeClient, taskRun: NewObj<'TaskRun'>, owner: OwnerReference | undefined): Promise<void> {
+  const { metadata } = taskRun;
   const found = await missingIsUndefined(client.request<RawTaskRun>('GET', pathOf(metadata)));
   const what = `TaskRun ${metadata.namespace}/${metadata.name}`;
   if (!found) throw new Error(`${what} was there, and is gone again; try again`);
@@ -112,6 +114,8 @@ async function checkOurs(client: KubeClient, { metadata }: NewObj<'TaskRun'>, ow
   const other = [LABEL.execution, LABEL.stage, LABEL.step].find((label) => labels[label] !== metadata.labels?.[label]);
   if (other !== undefined)
     throw new InvalidTaskRun(`metadata.name: ${what} exists already and is not ours: its label ${other} is ${labels[other] ?? 'not set'}`);
+  const why = whyOtherDefinition(taskRunOf(found), taskRun);
+  if (why !== undefined) throw new InvalidTaskRun(why);
   const earlier = owner && found.metadata.ownerReferences?.find((each) => each.kind === owner.kind);
   if (earlier && earlier.uid !== owner.uid) throw new Error(`${what} belongs to an earlier ${owner.kind} of this name, and goes with it; try again`);
 }

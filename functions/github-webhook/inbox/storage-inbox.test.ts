@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import type { TidemillEvent } from '../../shared/events/event.ts';
-import { pushBody } from '../../test/support/github.ts';
-import { quiet } from '../../test/support/webhook.ts';
-import { InboxUnavailable } from './inbox/inbox.ts';
-import { createStorageInbox, ringInbox, type StorageInboxDeps } from './storage-inbox.ts';
+import type { TidemillEvent } from '../../../shared/events/event.ts';
+import { pushBody } from '../../../test/support/github.ts';
+import { quiet } from '../../../test/support/webhook.ts';
+import { InboxUnavailable } from './inbox.ts';
+import { createStorageInbox, ringInbox, type StorageInboxDeps } from '../storage-inbox.ts';
 
 const BODY = pushBody({ repository: 'https://github.com/example/site.git', after: 'a'.repeat(40) });
 const BLOB = `blob ${createHash('sha256').update(BODY).digest('hex')}`;
