@@ -18,15 +18,13 @@ type Event = EventOf<Entry['consumes'][number]>;
 const PENDING: StatusOf<'Execution'> = { phase: 'Pending' };
 
 export async function startExecution(event: Event, deps: Deps<Entry>) {
-  const { namespace, execution: name, project: projectName, artifact, lane } = event.data;
+  const { namespace, execution: name, project: projectName, artifact, admitted } = event.data;
   if (!name) return {};
   const { objects } = deps;
-  const isIn = async (laneName: string) => isAdmitted((await objects.get('Lane', { namespace, name: laneName }))?.status, name);
-  const [project, source, execution, wasIn] = await Promise.all([
+  const [project, source, execution] = await Promise.all([
     objects.get('Project', { namespace, name: projectName }),
     objects.get('Artifact', { namespace, name: artifact }),
     objects.get('Execution', { namespace, name }),
-    lane !== undefined && isIn(lane),
   ]);
   if (!execution || execution.status?.phase === 'Running') return {};
   const pending = withCommit(execution.status ?? PENDING, source);
@@ -35,9 +33,10 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
 
   const planned = pending.definition ? undefined : await plan(project, execution, pending, deps);
   if (planned && 'error' in planned) return fail(execution, pending, planned.error, deps);
+  const isIn = async () => isAdmitted((await objects.get('Lane', { namespace, name: execution.spec.lane }))?.status, name);
   // Where it has its slot, and nothing had to be read that takes time, one write tells both what runs and that it does.
   // Whoever comes to it again freezes first what is run.
-  if (planned && isQuick(project) && deps.attempt === 1 && (wasIn || (await isIn(execution.spec.lane))))
+  if (planned && isQuick(project) && deps.attempt === 1 && (admitted || (await isIn())))
     return beginExecution(execution, defined(pending, planned), deps, event);
   const queued = await modifyStatus(
     objects,
@@ -47,7 +46,7 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
     execution,
   );
   // Looked at after the write: whoever writes last, this or the lane, sees the other (execution-admitted).
-  if (queued.status?.phase !== 'Queued' || !(await isIn(execution.spec.lane))) return {};
+  if (queued.status?.phase !== 'Queued' || !(admitted || (await isIn()))) return {};
   return beginExecution(queued, queued.status, deps, event);
 }
 

@@ -26,8 +26,8 @@ const refChange = {
 const execution = { namespace, project: name, execution: name };
 /** `execution` is what waits for it, if anything does. */
 const artifact = { namespace, project: name, execution: name.optional(), artifact: name };
-/** `lane`: of the execution, where the teller knows it; it saves whoever starts it a look. */
-const source = { ...artifact, lane: name.optional() };
+/** `admitted`: the execution has a slot of its lane, which it keeps until it ends. Where it is not said, the lane is looked at. */
+const source = { ...artifact, admitted: z.boolean().optional() };
 
 const taskRunData = z.object({ taskRun: z.looseObject({ metadata: z.looseObject({ name, namespace, uid: text(64) }) }) });
 

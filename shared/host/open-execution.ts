@@ -1,6 +1,6 @@
 // Opens an execution: a number in its lane, the Execution and its source Artifact; safe to do again.
 import type { EventData } from '../events/types.ts';
-import { emptyLane, enterLane, type HeadMove, lanePolicy, whyBehind } from '../decisions/lane.ts';
+import { emptyLane, enterLane, type HeadMove, isAdmitted, lanePolicy, whyBehind } from '../decisions/lane.ts';
 import { executionName, laneName, sourceName } from '../decisions/names.ts';
 import type { Output } from '../events/event.ts';
 import type { NewObj, Obj, SpecOf } from '../objects/kinds.ts';
@@ -45,12 +45,17 @@ export async function openExecution(objects: Objects, request: Request): Promise
     request.isNew ? undefined : objects.get('Execution', { namespace, name }),
     request.lane ?? ensureLane(objects, request.project, request.ref),
   ]);
-  const entered = there ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [] } : await enter(objects, request, name, lane);
+  const entered = there
+    ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [], admitted: false }
+    : await enter(objects, request, name, lane);
   const execution = executionOf(request, name, entered.number, entered.outdated);
   return {
     name,
     create: [execution, sourceOf(request, name)],
-    outputs: [requested(namespace, project, name, execution.spec.lane), ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number))],
+    outputs: [
+      requested(namespace, project, name, entered.admitted),
+      ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number)),
+    ],
   };
 }
 
@@ -61,12 +66,12 @@ export async function ensureLane(objects: Objects, { metadata: { name: project, 
 
 async function enter(objects: Objects, request: Request, execution: string, lane: Obj<'Lane'>) {
   const policy = lanePolicy(request.project.spec.lane);
-  let entered: { number: number; outdated?: string; superseded: LaneEntry[] } | undefined;
+  let entered: { number: number; outdated?: string; superseded: LaneEntry[]; admitted: boolean } | undefined;
   const decide = (object: Obj<'Lane'>) => {
     const status = object.status ?? emptyLane(policy);
     const behind = request.rerun && request.sha ? whyBehind(status, request.sha, request.rerun.outdated) : undefined;
     const result = enterLane(status, execution, policy, request.move, behind);
-    entered = result;
+    entered = { ...result, admitted: isAdmitted(result.lane, execution) };
     return result.lane;
   };
   await modifyStatus(objects, 'Lane', lane.metadata, decide, lane);
@@ -111,8 +116,9 @@ function sourceOf({ project, ref, sha }: Request, execution: string): NewObj<'Ar
   };
 }
 
-function requested(namespace: string, project: string, execution: string, lane: string): Opened['outputs'][number] {
-  return { type: 'dev.tidemill.artifact.requested.v1', subject: execution, data: { namespace, project, execution, artifact: sourceName(execution), lane } };
+function requested(namespace: string, project: string, execution: string, admitted: boolean): Opened['outputs'][number] {
+  const data = { namespace, project, execution, artifact: sourceName(execution), ...(admitted && { admitted }) };
+  return { type: 'dev.tidemill.artifact.requested.v1', subject: execution, data };
 }
 
 function supersede(namespace: string, project: string, entry: LaneEntry, by: number): Opened['outputs'][number] {
