@@ -45,7 +45,9 @@ export function createStorageInbox(deps: StorageInboxDeps): StorageInbox {
   const inBackground = (key: string, handing: Promise<void>) => {
     const done = handing
       .then(() => storage.delete(key))
-      .catch((error: unknown) => log.warn({ key, reason: (error as Error).message }, 'a webhook was kept and could not be handed on yet; the watcher does that'))
+      .catch((error: unknown) =>
+        log.warn({ key, reason: (error as Error).message }, 'a webhook was kept and could not be handed on yet; the watcher does that'),
+      )
       .finally(() => inHand.delete(done));
     inHand.add(done);
   };

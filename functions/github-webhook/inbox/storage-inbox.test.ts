@@ -27,7 +27,13 @@ function world(options: { durable: boolean; patience_ms?: number; storageFails?:
   };
   const storage = {
     put: async (key: string, body: unknown) => keep(key, body),
-    putBlob: async (body: unknown) => keep(`blob ${createHash('sha256').update(body as Uint8Array).digest('hex')}`, body),
+    putBlob: async (body: unknown) =>
+      keep(
+        `blob ${createHash('sha256')
+          .update(body as Uint8Array)
+          .digest('hex')}`,
+        body,
+      ),
     get: read,
     getBlob: async (digest: string) => read(`blob ${digest.slice('sha256:'.length)}`),
     list: async (prefix: string) => ({ keys: [...kept.keys()].filter((key) => key.startsWith(prefix)).toSorted() }),

@@ -39,7 +39,7 @@ export function createRecentLists(ask: ListOf): ListOf {
     if (there && now - there.asked < RECENT_MS) return there.page as Promise<Page<Obj<K>>>;
     const page = ask(kind, options);
     if (recent.size >= MAX_RECENT) recent.clear();
-    recent.set(key, { asked: now, page: page as Promise<Page<Obj>> });
+    recent.set(key, { asked: now, page });
     page.catch(() => recent.delete(key));
     return page;
   };
