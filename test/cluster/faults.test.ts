@@ -104,7 +104,7 @@ describe('on jetstream', { timeout: LONG }, () => {
 
   it('the pod of a TaskRun is evicted, or lost with its node', async () => {
     const { installation } = world;
-    const script = 'sleep 8';
+    const script = 'sleep 20';
     const again = await world.project('evicted-again', { script, retries: 1 });
     const gone = await world.project('evicted', { script });
     const lost = await world.project('lost', { script });
