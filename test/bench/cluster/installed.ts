@@ -1,8 +1,6 @@
 // tidemill as `tidemill install` puts it into the cluster, with one project whose pushes never wait for one another, and a way to push to it.
 import { randomBytes } from 'node:crypto';
 import { basename, dirname } from 'node:path';
-import process from 'node:process';
-import { S3Client, DeleteBucketCommand, DeleteObjectsCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from 'nats';
 import { namesOf } from '../../../shared/jetstream/options.ts';
@@ -11,11 +9,12 @@ import { createKubernetesObjects } from '../../../shared/kubernetes/objects/obje
 import type { SpecOf } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import { fromEnv } from '../../cluster/env.ts';
-import { install, type Installation, type Overlay } from '../../cluster/chain/installation.ts';
+import { install, type Installation, kubectl, type Overlay, tidemill } from '../../cluster/chain/installation.ts';
 import { startGitServer } from '../../contracts/git-server.ts';
 import { pushBody, signedHeaders } from '../../support/github.ts';
 import { createRepository } from '../../support/repository.ts';
 import { type Arrivals, watchArrivals } from './arrivals.ts';
+import { removeBucket } from './bucket.ts';
 import { type Ground, remove } from './ground.ts';
 import type { Shot } from './load.ts';
 import { openPoster, serviceTarget, type Target } from './post.ts';
@@ -28,8 +27,8 @@ export interface Installed {
   push: Shot;
   /** The same of a commit that nobody has seen yet. */
   pushNew: Shot;
-  /** Tells one push: the names of what will come of it. */
-  tell(): Promise<{ execution: string; taskRun: string; began: number; answered: number }>;
+  /** Tells one push, of the next branch or of this one: the names of what will come of it. */
+  tell(branch?: number): Promise<{ execution: string; taskRun: string; began: number; answered: number }>;
   /** Everything that came of pushes goes; Tekton's controller has to be away, or it would end the TaskRuns first. */
   clean(): Promise<void>;
   /** Each branch is pushed once, so that its lane is there and its commit is held. */
@@ -48,9 +47,10 @@ const GROUP = '/apis/tidemill.dev/v1alpha1';
 export async function installed(ground: Ground, overlay: Overlay): Promise<Installed> {
   const { client, later, log } = ground;
   log(`installing tidemill, overlay ${overlay}`);
-  const installation = await install(overlay, [], 'bench');
-  later(`the data of ${installation.namespace}`, () => removeData(installation));
-  later(`tidemill in ${installation.namespace}`, () => installation.remove());
+  let whole: Installation | undefined;
+  later(`tidemill on ${overlay}`, () => removeAll(ground, overlay, whole));
+  const installation = await install(overlay, [], ground.id);
+  whole = installation;
   const repository = createRepository({ 'readme.md': 'pushed again and again\n' });
   later('repository', async () => repository.remove());
   const server = await startGitServer({ root: dirname(repository.path), address: fromEnv('TIDEMILL_TEST_HOST') });
@@ -69,9 +69,9 @@ export async function installed(ground: Ground, overlay: Overlay): Promise<Insta
   later('watch', async () => arrivals.close());
 
   let told = 0;
-  const tellOf = async (sha: string) => {
+  const tellOf = async (sha: string, branch = told % BRANCHES) => {
     const count = told++;
-    const ref = `refs/heads/branch-${count % BRANCHES}`;
+    const ref = `refs/heads/branch-${branch}`;
     const before = randomBytes(20).toString('hex');
     const body = pushBody({ repository: url, repositoryId: 4711, ref, before, after: sha, pushedAt: 1_790_000_000 + count });
     const execution = executionName(PROJECT, pushName(url, ref, before, sha, 0));
@@ -80,7 +80,7 @@ export async function installed(ground: Ground, overlay: Overlay): Promise<Insta
     await poster.post('/webhooks/github', headers, body);
     return { execution, taskRun: taskRunName(execution, STAGE, STEP), began, answered: performance.now() };
   };
-  const tell = () => tellOf(shas[told % BRANCHES]!);
+  const tell = (branch = told % BRANCHES) => tellOf(shas[branch]!, branch);
   const shotOf = async (sha: string) => {
     const { taskRun, began } = await tellOf(sha);
     return (await arrivals.of(taskRun)) - began;
@@ -118,7 +118,8 @@ function projectSpec(url: string): SpecOf<'Project'> {
   return { source: { url }, lane: { mode: 'parallel', slots: 100 }, stages: [{ name: STAGE, steps: [{ name: STEP, taskSpec: { steps } }] }] };
 }
 
-async function removePushes({ client }: Ground, url: string): Promise<void> {
+/** Pushes are of a repository, and stand in the namespace `default`. */
+export async function removePushes({ client }: Ground, url: string): Promise<void> {
   await remove(client, `${GROUP}/namespaces/default/pushes`, { labelSelector: `${LABEL.repository}=${repositoryLabel(url)}` });
 }
 
@@ -129,20 +130,24 @@ async function wayIn(ground: Ground, { overlay, namespace, kubectl: _kubectl }: 
   return { url: fromEnv('TIDEMILL_TEST_GATEWAY'), host: new URL(status.url).host };
 }
 
-/** What `tidemill uninstall` leaves, as it is the user's: the bucket and the streams. */
-async function removeData({ namespace, overlay }: Installation): Promise<void> {
-  const s3 = new S3Client({ endpoint: fromEnv('TIDEMILL_TEST_S3_ENDPOINT'), region: process.env['AWS_REGION'] ?? 'us-east-1', forcePathStyle: true });
-  try {
-    for (;;) {
-      const { Contents = [] } = await s3.send(new ListObjectsV2Command({ Bucket: namespace }));
-      if (Contents.length === 0) break;
-      await s3.send(new DeleteObjectsCommand({ Bucket: namespace, Delete: { Objects: Contents.map(({ Key }) => ({ Key })), Quiet: true } }));
+/** Of an install that was interrupted, what it had made so far. */
+async function removeAll({ client, id }: Ground, overlay: Overlay, whole: Installation | undefined): Promise<void> {
+  const { items } = await client.request<{ items: { metadata: { name: string } }[] }>('GET', '/api/v1/namespaces');
+  const names = items.map(({ metadata: { name } }) => name.replace(/-projects$/, '')).filter((name) => name.startsWith(`${id}-${overlay}-`));
+  for (const name of new Set(names)) {
+    if (whole) await whole.remove();
+    else {
+      await kubectl('delete', 'namespace', `${name}-projects`, '--ignore-not-found', '--wait=false');
+      await tidemill('uninstall', '--yes', '--namespace', name);
     }
-    await s3.send(new DeleteBucketCommand({ Bucket: namespace }));
-  } finally {
-    s3.destroy();
+    await removeData(name, overlay);
   }
-  if (overlay === 'jetstream') await removeStreams(namespace);
+}
+
+/** What `tidemill uninstall` leaves, as it is the user's: the bucket and the streams. */
+async function removeData(name: string, overlay: Overlay): Promise<void> {
+  await removeBucket(name);
+  if (overlay === 'jetstream') await removeStreams(name);
 }
 
 /** The streams of a broker of this prefix. */
@@ -151,7 +156,8 @@ export async function removeStreams(prefix: string): Promise<void> {
   try {
     const { streams } = await jetstreamManager(nats);
     const { events, dead, counts } = namesOf(prefix);
-    for (const name of [events, dead, counts]) await streams.delete(name);
+    const there = await Array.fromAsync(streams.names());
+    for (const name of [events, dead, counts].filter((each) => there.includes(each))) await streams.delete(name);
   } finally {
     await nats.close();
   }

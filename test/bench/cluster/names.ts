@@ -1,6 +1,6 @@
 // The words that choose rows of the bench "cluster": known without loading what measures them.
 
-/** On an overlay that is installed for them, and by themselves. */
-export const ROWS = ['taskrun'] as const;
+/** In the order in which they are measured. */
+export const ROWS = ['cold', 'chain', 'kept', 'taskrun', 'share', 'from-zero'] as const;
 
 export type RowName = (typeof ROWS)[number];

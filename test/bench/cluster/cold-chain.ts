@@ -1,0 +1,120 @@
+// A chain in which each function is started for its event, as from zero: this is the broker, and the clock that runs from process start to answer.
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, request } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { functions, type FunctionName } from '../../../functions/graph.ts';
+import type { TidemillEvent } from '../../../shared/events/event.ts';
+import { toBinary } from '../../../shared/knative/headers.ts';
+import { readEvent } from '../../../shared/knative/incoming.ts';
+import type { AsPod } from './as-pod.ts';
+import type { Bundles } from './bundles.ts';
+import type { Ground } from './ground.ts';
+
+export interface Sample {
+  name: string;
+  /** From the start of the process until it takes connections, and until its first event was handled. Milliseconds. */
+  up: number;
+  handled: number;
+}
+
+export interface ColdChain {
+  /** Where an outside hook takes what it is told. */
+  hook: string;
+  /** Delivers the event to whoever takes it, each in a new process, and what they publish, and so on. */
+  drive(event: TidemillEvent): Promise<Sample[]>;
+  /** A request to a new process of this edge. */
+  ask(name: string, path: string, headers: Record<string, string>, body: Buffer): Promise<Sample>;
+}
+
+export interface ColdOptions {
+  ground: Ground;
+  bundles: Bundles;
+  pod: AsPod;
+  env: Record<string, string>;
+}
+
+const LIMIT_MS = 30_000;
+const AGAIN_MS = 1;
+const HOOK = '/hook';
+
+export async function openColdChain({ ground, bundles, pod, env }: ColdOptions): Promise<ColdChain> {
+  const published: TidemillEvent[] = [];
+  const sink = createServer((call, response) => {
+    const chunks: Buffer[] = [];
+    call
+      .on('data', (chunk: Buffer) => chunks.push(chunk))
+      .on('end', () => {
+        if (call.url !== HOOK) published.push(readEvent(call.headersDistinct, Buffer.concat(chunks)));
+        response.writeHead(202).end();
+      });
+  }).listen(0, '127.0.0.1');
+  await once(sink, 'listening');
+  ground.later('sink', async () => {
+    sink.closeAllConnections();
+    sink.close();
+  });
+  const here = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
+  const settings = { ...env, ...pod.env, K_SINK: `${here}/`, TIDEMILL_HOOKS_ALLOW: '127.0.0.1' };
+
+  const ask: ColdChain['ask'] = async (name, path, headers, body) => {
+    const process = await bundles.start(name, settings, pod.args);
+    try {
+      const { up, at, status, said } = await firstAnswer(process.port, path, headers, body, process.began);
+      if (status >= 300) throw new Error(`${name} answered ${status}: ${said}\n${process.said()}`);
+      return { name, up: up - process.began, handled: at - process.began };
+    } finally {
+      process.child.kill('SIGKILL');
+      await process.stop();
+    }
+  };
+
+  return {
+    hook: `${here}${HOOK}`,
+    ask,
+    drive: async (first) => {
+      const samples: Sample[] = [];
+      const queue = [first];
+      for (let event = queue.shift(); event; event = queue.shift()) {
+        for (const [name, { consumes }] of Object.entries(functions) as [FunctionName, { consumes: readonly string[] }][]) {
+          // Of what is told to outside hooks one is enough.
+          if (!consumes.includes(event.type) || (name === 'hook-dispatch' && samples.some((sample) => sample.name === name))) continue;
+          const { headers, body } = toBinary(event);
+          samples.push(await ask(name, '/', headers as Record<string, string>, body));
+          queue.push(...published.splice(0));
+        }
+      }
+      return samples;
+    },
+  };
+}
+
+/** Asks until somebody is there, and then once more as long as it is only starting. */
+async function firstAnswer(port: number, path: string, headers: Record<string, string>, body: Buffer, began: number) {
+  let up: number | undefined;
+  for (;;) {
+    const answer = await post(port, path, headers, body, () => (up ??= performance.now()));
+    const at = performance.now();
+    if (answer && (answer.status !== 503 || answer.said !== 'starting\n')) return { up: up!, at, ...answer };
+    if (at - began > LIMIT_MS) throw new Error(`Nobody answered on port ${port} within ${LIMIT_MS / 1000} s`);
+    await sleep(AGAIN_MS);
+  }
+}
+
+/** Undefined: nobody is there yet. */
+function post(port: number, path: string, headers: Record<string, string>, body: Buffer, connected: () => void) {
+  return new Promise<{ status: number; said: string } | undefined>((resolve, reject) => {
+    const all = { ...headers, 'content-length': String(body.length) };
+    const call = request({ host: '127.0.0.1', port, method: 'POST', path, headers: all, agent: false }, (response) => {
+      let said = '';
+      response.setEncoding('utf8').on('data', (text: string) => (said += text));
+      response.on('error', reject).on('end', () => resolve({ status: response.statusCode ?? 0, said }));
+    });
+    call.on('socket', (socket) => socket.once('connect', connected));
+    call.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNREFUSED' ? resolve(undefined) : reject(error)));
+    call.end(body);
+  });
+}
+
+export const someSha = () => randomBytes(20).toString('hex');

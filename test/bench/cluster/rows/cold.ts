@@ -1,0 +1,166 @@
+// Cold start of each function's bundle: from the start of its process to its first real event handled, against `node -e 0`.
+import { spawnSync } from 'node:child_process';
+import { basename, dirname } from 'node:path';
+import { execPath } from 'node:process';
+import { hookLabels, projectLabels, taskRunName } from '../../../../shared/decisions/names.ts';
+import { createKubernetesObjects } from '../../../../shared/kubernetes/objects/objects.ts';
+import type { Obj, SpecOf } from '../../../../shared/objects/kinds.ts';
+import { type RawTaskRun, taskRunOf, taskRunPath } from '../../../../shared/tekton/taskrun/object.ts';
+import { startGitServer } from '../../../contracts/git-server.ts';
+import { eventOf, pushEvent, taskRunEnded } from '../../../fakes/events.ts';
+import { pushBody, signedHeaders } from '../../../support/github.ts';
+import { createRepository, type TestRepository } from '../../../support/repository.ts';
+import { fromEnv } from '../../../cluster/env.ts';
+import { median } from '../../figures.ts';
+import type { BenchRow } from '../../row.ts';
+import { asPod } from '../as-pod.ts';
+import { makeBucket } from '../bucket.ts';
+import { unpackBundles } from '../bundles.ts';
+import { type ColdChain, openColdChain, type Sample, someSha } from '../cold-chain.ts';
+import type { Ground } from '../ground.ts';
+import { removePushes } from '../installed.ts';
+import { withoutTekton } from '../tekton.ts';
+
+const ROUNDS = 5;
+const PROJECT = 'cold';
+const SECRET = 'cold-start';
+
+interface World {
+  ground: Ground;
+  namespace: string;
+  url: string;
+  repository: TestRepository;
+  chain: ColdChain;
+}
+
+export async function coldRows(ground: Ground): Promise<BenchRow[]> {
+  const { log } = ground;
+  const world = await openWorld(ground);
+  const samples: Sample[] = [];
+  const bare: number[] = [];
+  await withoutTekton(ground, [world.namespace], async () => {
+    for (let round = 0; round <= ROUNDS; round++) {
+      const none = [bareNode(), bareNode(), bareNode()];
+      const made = await oneRound(world, round);
+      log(
+        `cold start: node -e 0 ${median(none).toFixed(0)} ms, ${made.length} processes, ${median(made.map(({ handled }) => handled)).toFixed(0)} ms at the median`,
+      );
+      // The first round fills the caches of the file system.
+      if (round === 0) continue;
+      samples.push(...made);
+      bare.push(...none);
+    }
+  });
+  return rows(samples, median(bare));
+}
+
+function bareNode(): number {
+  const began = performance.now();
+  const { status } = spawnSync(execPath, ['-e', '0']);
+  if (status !== 0) throw new Error(`node -e 0 ended with ${status}`);
+  return performance.now() - began;
+}
+
+async function openWorld(ground: Ground): Promise<World> {
+  const namespace = await ground.namespace('cold');
+  const bucket = await makeBucket(ground, namespace);
+  const repository = createRepository({ 'readme.md': 'pushed\n' });
+  ground.later('repository', async () => repository.remove());
+  const server = await startGitServer({ root: dirname(repository.path), address: '127.0.0.1' });
+  ground.later('git server', () => server.close());
+  const url = `${server.url}/${basename(repository.path)}`;
+  ground.later('pushes', () => removePushes(ground, url));
+  const objects = createKubernetesObjects({ client: ground.client });
+  const taskSpec = { steps: [{ name: 'hello', image: 'busybox', script: 'echo hello\n' }] };
+  const spec: SpecOf<'Project'> = { source: { url }, stages: [{ name: 'build', steps: [{ name: 'hello', taskSpec }] }] };
+  await objects.create({ kind: 'Project', metadata: { name: PROJECT, namespace, labels: projectLabels(spec) }, spec });
+  const env = {
+    TIDEMILL_BROKER: 'knative',
+    TIDEMILL_S3_ENDPOINT: fromEnv('TIDEMILL_TEST_S3_ENDPOINT'),
+    TIDEMILL_S3_BUCKET: bucket,
+    TIDEMILL_WEBHOOK_SECRET: SECRET,
+    TIDEMILL_IMAGE: 'tidemill:bench',
+    POD_NAMESPACE: namespace,
+  };
+  const chain = await openColdChain({ ground, bundles: await unpackBundles(ground), pod: await asPod(ground), env });
+  const secret = { metadata: { name: 'hook', namespace, labels: { 'tidemill.dev/secret': 'true' } }, stringData: { value: 'whsec_c2VjcmV0c2VjcmV0c2VjcmV0' } };
+  await ground.client.request('POST', `/api/v1/namespaces/${namespace}/secrets`, { body: { apiVersion: 'v1', kind: 'Secret', ...secret } });
+  const hook: SpecOf<'Hook'> = { url: chain.hook, secret: 'hook', project: PROJECT };
+  await objects.create({ kind: 'Hook', metadata: { name: 'hook', namespace, labels: hookLabels(hook) }, spec: hook });
+  return { ground, namespace, url, repository, chain };
+}
+
+/** Two pushes of one branch, the first of which is built and makes way for the second, which is cancelled; and what else the functions are for. */
+async function oneRound({ ground, namespace, url, repository, chain }: World, round: number): Promise<Sample[]> {
+  const samples: Sample[] = [];
+  const of = { namespace, project: PROJECT };
+  const told = { repository: url, branch: `round-${round}`, pushedAt: new Date().toISOString() };
+  const drive = async (event: Parameters<ColdChain['drive']>[0]) => {
+    const made = await chain.drive(event);
+    samples.push(...made);
+  };
+  const sha = repository.commit({ 'round.txt': String(round) });
+  await drive(pushEvent({ ...told, before: someSha(), after: sha }));
+  const first = await newest(ground, namespace);
+  const before = someSha();
+  await drive(pushEvent({ ...told, before, after: sha, pushedAt: new Date(Date.now() + 1000).toISOString() }));
+  await drive(taskRunEnded(await finish(ground, namespace, taskRunName(first, 'build', 'hello'))));
+  const second = await newest(ground, namespace);
+  await drive(eventOf('dev.tidemill.execution.cancel-requested.v1', { ...of, execution: second, reason: 'enough' }));
+  await drive(eventOf('dev.tidemill.execution.requested.v1', { ...of, trigger: 'user', ref: `refs/heads/none-${round}` }));
+  await drive(eventOf('dev.tidemill.release.requested.v1', { ...of, environment: 'production', action: 'deploy', version: `none-${round}`, trigger: 'user' }));
+  const body = pushBody({ repository: url, before: someSha(), after: sha });
+  samples.push(await chain.ask('github-webhook', '/webhooks/github', signedHeaders(body, SECRET), body));
+  return samples;
+}
+
+async function newest({ client }: Ground, namespace: string): Promise<string> {
+  const objects = createKubernetesObjects({ client });
+  const { items } = await objects.list('Execution', { namespace });
+  const [last] = items.toSorted((a, b) => Number(b.metadata.resourceVersion) - Number(a.metadata.resourceVersion)).toSorted((a, b) => created(b) - created(a));
+  if (!last) throw new Error('The push opened no execution');
+  return last.metadata.name;
+}
+
+const created = ({ metadata, spec }: Obj<'Execution'>) => Date.parse(metadata.creationTimestamp) + spec.number / 1000;
+
+/** As Tekton says that a TaskRun ended well. */
+async function finish({ client }: Ground, namespace: string, name: string): Promise<Obj<'TaskRun'>> {
+  const path = taskRunPath(namespace, name);
+  const taskRun = await client.request<RawTaskRun>('GET', path);
+  const now = new Date().toISOString();
+  const conditions = [{ type: 'Succeeded', status: 'True', reason: 'Succeeded', lastTransitionTime: now }];
+  const status = { conditions, startTime: now, completionTime: now, podName: `${name}-pod` };
+  return taskRunOf(await client.request<RawTaskRun>('PUT', `${path}/status`, { body: { ...taskRun, apiVersion: 'tekton.dev/v1', kind: 'TaskRun', status } }));
+}
+
+function rows(samples: readonly Sample[], node: number): BenchRow[] {
+  const names = [...new Set(samples.map(({ name }) => name))];
+  const of = (name: string, field: 'up' | 'handled') => median(samples.filter((sample) => sample.name === name).map((sample) => sample[field]));
+  const least = (name: string) => Math.min(...samples.filter((sample) => sample.name === name).map(({ handled }) => handled));
+  const sorted = names.toSorted((a, b) => of(b, 'handled') - of(a, 'handled'));
+  const [slowest] = sorted;
+  const each = sorted.map((name) => `${name} ${of(name, 'handled').toFixed(0)} (least ${least(name).toFixed(0)})`).join(', ');
+  const row = (what: string, ours: number, wanted: boolean, note: string): BenchRow => ({
+    bench: 'cluster, cold start',
+    what,
+    ours,
+    peer: 'node -e 0',
+    theirs: node,
+    unit: 'ms',
+    ratio: ours / node,
+    target: wanted ? '<= 2' : 'reported',
+    ok: !wanted || ours / node <= 2,
+    note,
+  });
+  return [
+    row(`process start → first event handled, slowest: ${slowest}`, of(slowest!, 'handled'), true, `medians of ${ROUNDS} rounds: ${each}`),
+    row(
+      'the same, the median of all functions',
+      median(names.map((name) => of(name, 'handled'))),
+      true,
+      'handled: all its requests to the API server made, and what it told taken by the broker',
+    ),
+    row('process start → it takes requests, median of all', median(names.map((name) => of(name, 'up'))), false, ''),
+  ];
+}
