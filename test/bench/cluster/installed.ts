@@ -47,10 +47,10 @@ const GROUP = '/apis/tidemill.dev/v1alpha1';
 export async function installed(ground: Ground, overlay: Overlay): Promise<Installed> {
   const { client, later, log } = ground;
   log(`installing tidemill, overlay ${overlay}`);
-  let whole: Installation | undefined;
-  later(`tidemill on ${overlay}`, () => removeAll(ground, overlay, whole));
+  const made: { installation?: Installation } = {};
+  later(`tidemill on ${overlay}`, () => removeAll(ground, overlay, made.installation));
   const installation = await install(overlay, [], ground.id);
-  whole = installation;
+  made.installation = installation;
   const repository = createRepository({ 'readme.md': 'pushed again and again\n' });
   later('repository', async () => repository.remove());
   const server = await startGitServer({ root: dirname(repository.path), address: fromEnv('TIDEMILL_TEST_HOST') });
