@@ -22,7 +22,7 @@ const quiet = { info() {}, warn() {}, error() {} };
 const run = promisify(execFile);
 
 /** The client with streams that can be cut, as a lost connection cuts them. */
-export function cuttable(client: KubeClient): KubeClient & { cut(): number } {
+export function cuttable(client: KubeClient): KubeClient & { cut(): void; streams(): number } {
   const cuts = new Set<() => void>();
   return {
     ...client,
@@ -45,10 +45,9 @@ export function cuttable(client: KubeClient): KubeClient & { cut(): number } {
         stop.abort();
       }
     },
+    streams: () => cuts.size,
     cut: () => {
-      const count = cuts.size;
       for (const cut of cuts) cut();
-      return count;
     },
   };
 }
