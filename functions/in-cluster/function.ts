@@ -11,6 +11,7 @@ export async function runFunction(name: FunctionName, handle: unknown): Promise<
   await runProcess(name, async ({ settings, log, now, server }) => {
     const entry: Entry = functions[name];
     const adapters = openAdapters(settings, log);
+    if (entry.needs.includes('objects')) beforeItIsNeeded(adapters);
     const ports = await portsOf(entry, adapters);
     const { broker, respond, durable } = await openBroker(settings, adapters, log);
     startHost({
@@ -30,6 +31,11 @@ export async function runFunction(name: FunctionName, handle: unknown): Promise<
       },
     };
   });
+}
+
+/** What every event begins with: the way to the API server, opened while the rest is being loaded. */
+function beforeItIsNeeded({ client }: Adapters): void {
+  client.text('/version').catch(() => undefined); // the first event finds out what is wrong, and says so
 }
 
 async function portsOf({ needs }: Entry, adapters: Adapters): Promise<Partial<Ports>> {

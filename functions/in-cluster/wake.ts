@@ -24,10 +24,11 @@ export function createWaker(settings: Settings, edge: keyof typeof edges): () =>
 
 /** Whether it was heard is nobody's business: the event wakes it as well. */
 async function knock(url: string): Promise<void> {
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(PATIENCE_MS) });
-    await answer.arrayBuffer();
-  } catch {
-    // asleep for longer than anybody waits, or not there: then its event finds that out, and says so
-  }
+  // Not fetch, which is a whole client to load at the very moment that counts.
+  const { get } = process.getBuiltinModule('node:http');
+  await new Promise<void>((resolve) => {
+    const asked = get(url, { timeout: PATIENCE_MS, agent: false }, (response) => response.resume().on('close', resolve));
+    // Asleep for longer than anybody waits, or not there: then its event finds that out, and says so.
+    asked.on('timeout', () => asked.destroy()).on('error', () => resolve());
+  });
 }

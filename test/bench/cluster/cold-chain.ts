@@ -58,7 +58,7 @@ export async function openColdChain({ ground, bundles, pod, env }: ColdOptions):
   const here = `http://127.0.0.1:${(sink.address() as AddressInfo).port}`;
   const settings = { ...env, ...pod.env, K_SINK: `${here}/`, TIDEMILL_HOOKS_ALLOW: '127.0.0.1' };
 
-  const ask: ColdChain['ask'] = async (name, path, headers, body) => {
+  const askNew: ColdChain['ask'] = async (name, path, headers, body) => {
     const process = await bundles.start(name, settings, pod.args);
     try {
       const { up, at, status, said } = await firstAnswer(process.port, path, headers, body, process.began);
@@ -72,7 +72,7 @@ export async function openColdChain({ ground, bundles, pod, env }: ColdOptions):
 
   return {
     hook: `${here}${HOOK}`,
-    ask,
+    ask: askNew,
     drive: async (first) => {
       const samples: Sample[] = [];
       const queue = [first];
@@ -81,7 +81,7 @@ export async function openColdChain({ ground, bundles, pod, env }: ColdOptions):
           // Of what is told to outside hooks one is enough.
           if (!consumes.includes(event.type) || (name === 'hook-dispatch' && samples.some((sample) => sample.name === name))) continue;
           const { headers, body } = toBinary(event);
-          samples.push(await ask(name, '/', headers as Record<string, string>, body));
+          samples.push(await askNew(name, '/', headers as Record<string, string>, body));
           queue.push(...published.splice(0));
         }
       }
@@ -90,28 +90,30 @@ export async function openColdChain({ ground, bundles, pod, env }: ColdOptions):
   };
 }
 
-/** Asks until somebody is there, and then once more as long as it is only starting. */
+/** Looks until it is ready, as Knative's probe does, and then hands over the event. */
 async function firstAnswer(port: number, path: string, headers: Record<string, string>, body: Buffer, began: number) {
   let up: number | undefined;
   for (;;) {
-    const answer = await post(port, path, headers, body, () => (up ??= performance.now()));
-    const at = performance.now();
-    if (answer && (answer.status !== 503 || answer.said !== 'starting\n')) return { up: up!, at, ...answer };
-    if (at - began > LIMIT_MS) throw new Error(`Nobody answered on port ${port} within ${LIMIT_MS / 1000} s`);
+    const ready = await ask(port, { method: 'GET', path: '/readyz' });
+    const now = performance.now();
+    if (ready) up ??= now;
+    if (ready?.status === 200) break;
+    if (now - began > LIMIT_MS) throw new Error(`Nobody answered on port ${port} within ${LIMIT_MS / 1000} s`);
     await sleep(AGAIN_MS);
   }
+  const answer = await ask(port, { method: 'POST', path, headers: { ...headers, 'content-length': String(body.length) } }, body);
+  if (!answer) throw new Error(`Nobody is on port ${port} any more`);
+  return { up: up!, at: performance.now(), ...answer };
 }
 
 /** Undefined: nobody is there yet. */
-function post(port: number, path: string, headers: Record<string, string>, body: Buffer, connected: () => void) {
+function ask(port: number, what: { method: string; path: string; headers?: Record<string, string> }, body?: Buffer) {
   return new Promise<{ status: number; said: string } | undefined>((resolve, reject) => {
-    const all = { ...headers, 'content-length': String(body.length) };
-    const call = request({ host: '127.0.0.1', port, method: 'POST', path, headers: all, agent: false }, (response) => {
+    const call = request({ host: '127.0.0.1', port, agent: false, ...what }, (response) => {
       let said = '';
       response.setEncoding('utf8').on('data', (text: string) => (said += text));
       response.on('error', reject).on('end', () => resolve({ status: response.statusCode ?? 0, said }));
     });
-    call.on('socket', (socket) => socket.once('connect', connected));
     call.on('error', (error: NodeJS.ErrnoException) => (error.code === 'ECONNREFUSED' ? resolve(undefined) : reject(error)));
     call.end(body);
   });
