@@ -270,6 +270,18 @@ export function objectsContract(adapter: string, open: () => Promise<OpenObjects
         expect(await names({ labels: { ['__proto__']: '1', constructor: '1' } })).toEqual([]);
       });
 
+      it('that may lag has what was written, and not what was deleted, within moments', async () => {
+        const lagging = async () => names({ namespace: home, labels: { x: '1' }, mayLag: true });
+        expect(await lagging()).toEqual([]);
+        await objects.create(lane('b', { x: '1' }));
+        await objects.create(lane('a', { x: '1' }));
+        await objects.create(lane('c', { x: '2' }));
+        await expect.poll(lagging, { timeout: 5000 }).toEqual(['a', 'b']);
+        await objects.delete('Lane', { namespace: home, name: 'a' });
+        await expect.poll(lagging, { timeout: 5000 }).toEqual(['b']);
+        expect(await pagesOf({ namespace: home, labels: { x: '1' }, mayLag: true })).toEqual([['b']]);
+      });
+
       const pagesOf = async (options: ListOptions) => {
         const pages: string[][] = [];
         let token: string | undefined;
