@@ -179,7 +179,8 @@ describe('the same file', () => {
     expect(other).toMatchObject({ code: 2, out: '' });
     expect(other.err).toContain('task.yaml:3:19: Task "hello" is in namespace');
     await client.request('DELETE', `/apis/tekton.dev/v1/namespaces/${namespace}/taskruns/${metadata.name}`);
-    await client.request('DELETE', `/apis/tekton.dev/v1/namespaces/${namespace}/tasks/hello`);
+    // The Task that was applied for it goes with it.
+    await until(async () => ((await left()).length === 0 ? true : undefined));
   });
 });
 
