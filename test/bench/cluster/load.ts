@@ -41,7 +41,7 @@ export async function steady(sources: readonly Source[], perSecond: number, seco
   const all = sources.map(async ({ name, shot }, place) => {
     const offset = (place * every_ms) / sources.length;
     const shots = Array.from({ length: Math.round(perSecond * seconds) }, async (_, i) => {
-      await sleep(start + offset + i * every_ms - performance.now());
+      await sleep(Math.max(0, start + offset + i * every_ms - performance.now()));
       return shot();
     });
     return [name, await Promise.all(shots)] as const;
