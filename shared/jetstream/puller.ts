@@ -1,5 +1,6 @@
 // Asks a durable consumer for as many messages as there is use for, and no more, so that what this process does not need another one gets.
 import { createInbox, type Msg } from 'nats';
+import { pause } from '../host/pause.ts';
 import type { Session } from './connection.ts';
 
 /** The server ends a request that was not filled after so long, and says so. */
@@ -7,6 +8,7 @@ const EXPIRES_MS = 20_000;
 const HEARTBEAT_MS = 2000;
 /** Nothing heard for so long: the request is gone, with its server. */
 const SILENCE_MS = 3 * HEARTBEAT_MS;
+const DRAIN_MS = 1000;
 
 export interface Puller {
   /** Asks for so many more. */
@@ -16,6 +18,8 @@ export interface Puller {
   /** Resolves when it has to be begun anew: the connection or the consumer is gone, or nothing was heard. */
   readonly ended: Promise<string>;
   close(): void;
+  /** As close, and resolves when everything that was on its way has come: nothing is lost between the server and here. */
+  drain(): Promise<void>;
 }
 
 export function createPuller({ nc, onLost }: Session, stream: string, consumer: string, onMessage: (message: Msg) => void, onFree: () => void): Puller {
@@ -57,6 +61,11 @@ export function createPuller({ nc, onLost }: Session, stream: string, consumer: 
   // After a lost connection the server knows nothing of what was asked for.
   const forget = onLost(() => ended.resolve('the connection was lost'));
 
+  const stop = () => {
+    clearInterval(watchdog);
+    forget();
+  };
+
   return {
     want: (count) => {
       if (count <= 0 || nc.isClosed()) return;
@@ -69,9 +78,17 @@ export function createPuller({ nc, onLost }: Session, stream: string, consumer: 
     },
     ended: ended.promise,
     close: () => {
-      clearInterval(watchdog);
-      forget();
+      stop();
       if (!nc.isClosed()) subscription.unsubscribe();
+      ended.resolve('closed');
+    },
+    drain: async () => {
+      stop();
+      // A connection that is being made anew has nothing on its way.
+      const drained = new AbortController();
+      const over = () => drained.abort();
+      void (nc.isClosed() ? Promise.resolve() : subscription.drain()).then(over, over);
+      await pause(DRAIN_MS, drained.signal);
       ended.resolve('closed');
     },
   };

@@ -65,7 +65,6 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
       there.received = received;
       return;
     }
-    if (stopping.signal.aborted) return;
     held.set(received.sequence, { received, count: NOTHING, attempt: received.deliveries, since: performance.now(), begun: false });
     queue.push(received.sequence);
     begin();
@@ -164,7 +163,9 @@ export function createSubscriber(subscription: Subscription, deliver: (delivery:
         puller = createPuller(session, topology.names.events, name, onMessage, refill);
         refill();
         const why = await Promise.race([puller.ended, aborted(stopping.signal)]);
-        puller.close();
+        // At its end, what was on its way is waited for: it is given back with the rest.
+        if (stopping.signal.aborted) await puller.drain();
+        else puller.close();
         puller = undefined;
         if (!stopping.signal.aborted) log.info({ function: name, reason: why }, 'asks for its events anew');
       } catch (error) {
