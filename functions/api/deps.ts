@@ -34,6 +34,8 @@ export interface ApiDeps {
   newId: () => string;
   /** All objects of this API stand in it. Default "default". */
   namespace?: string;
+  /** Where Pushes stand, which belong to no project. Default "default". */
+  home?: string;
 }
 
 export interface Api extends ApiDeps {

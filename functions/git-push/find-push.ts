@@ -5,16 +5,21 @@ import type { EventOf } from '../../shared/events/event.ts';
 import { ensureNew, modifyStatus } from '../../shared/host/modify.ts';
 import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
-import type { Objects } from '../../shared/ports/objects.ts';
+import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
 
 type Event = EventOf<(typeof functions)['git-push']['consumes'][number]>;
 
-/** Pushes belong to a repository, not to a project. */
-const NAMESPACE = 'default';
 const NONE = '0'.repeat(40);
 /** The same ref moved between the same two commits so often: more than that is no push but a fault. */
 const MAX_OCCURRENCES = 10_000;
+
+interface Place {
+  objects: Objects;
+  /** Pushes belong to a repository, not to a project: they stand here. */
+  home: string;
+  now: string;
+}
 
 export interface Found {
   push: Obj<'Push'>;
@@ -23,18 +28,19 @@ export interface Found {
 }
 
 /** Undefined: it was told before, and what came of it is known or on its way. */
-export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects, now: string): Promise<Found | undefined> {
+export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]>, place: Place): Promise<Found | undefined> {
+  const { objects, home, now } = place;
   const moved = movement(event);
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
-    const { object: push, isNew } = await ensureNew(objects, newPush(event, name, moved));
+    const { object: push, isNew } = await ensureNew(objects, newPush(event, { namespace: home, name }, moved));
     // Looked at after the push was read: what answered it had moved the head before.
     const headIsAfter = tell.pushedAt === undefined && (await isHead(await concerned, push, moved, objects));
     const recognised = recognise(push, tell, headIsAfter);
     if (recognised.kind === 'mine') return { push: { ...push, status: push.status ?? addTeller({ told: [], results: [] }, tell) }, isNew };
     if (recognised.kind === 'other') continue;
-    if (!recognised.status || (await remember(objects, name, tell))) return undefined;
+    if (!recognised.status || (await remember(objects, { namespace: home, name }, tell))) return undefined;
   }
   throw new Error(`${moved.ref} of ${event.data.repository} moved from ${moved.before} to ${moved.after} more than ${MAX_OCCURRENCES} times`);
 }
@@ -65,7 +71,7 @@ async function isHead(projects: Obj<'Project'>[], push: Obj<'Push'>, moved: Move
     if (lane?.status?.head === moved.after) return true;
   }
   const newest = await objects.list('Push', {
-    namespace: NAMESPACE,
+    namespace: push.metadata.namespace,
     labels: { [LABEL.ref]: push.metadata.labels?.[LABEL.ref] ?? '' },
     order: 'newest',
     limit: 1,
@@ -73,14 +79,13 @@ async function isHead(projects: Obj<'Project'>[], push: Obj<'Push'>, moved: Move
   return newest.items[0]?.metadata.uid === push.metadata.uid;
 }
 
-function newPush(event: Event, name: string, moved: Movement): NewObj<'Push'> {
+function newPush(event: Event, ref: Ref, moved: Movement): NewObj<'Push'> {
   const { repository, repositoryId, by } = event.data;
   const isPullRequest = event.type === 'dev.tidemill.pull-request.changed.v1';
   return {
     kind: 'Push',
     metadata: {
-      name,
-      namespace: NAMESPACE,
+      ...ref,
       labels: {
         [LABEL.repository]: repositoryLabel(repository),
         [LABEL.ref]: labelHash(repositoryLabel(repository), isPullRequest ? `pull/${event.data.number}` : moved.ref),
@@ -99,9 +104,9 @@ function newPush(event: Event, name: string, moved: Movement): NewObj<'Push'> {
 }
 
 /** False: another teller was faster, and what it says of the time shows that this is another push. */
-async function remember(objects: Objects, name: string, tell: Tell): Promise<boolean> {
+async function remember(objects: Objects, ref: Ref, tell: Tell): Promise<boolean> {
   let told = true;
-  await modifyStatus(objects, 'Push', { namespace: NAMESPACE, name }, (push) => {
+  await modifyStatus(objects, 'Push', ref, (push) => {
     const recognised = recognise(push, tell, true);
     told = recognised.kind === 'told';
     return recognised.kind === 'told' ? recognised.status : undefined;

@@ -25,9 +25,13 @@ type Emitted = Output<Entry['emits'][number]>;
 type Result = StatusOf<'Push'>['results'][number];
 
 export const handle: Handler<Entry> = async (event, deps) => {
-  const { objects, now } = deps;
+  const { objects, now, home } = deps;
   const concerned = projectsOf(objects, event.data.repository);
-  const [projects, found, lanes] = await Promise.all([concerned, findPush(event, concerned, objects, now()), lanesOf(event, concerned, objects)]);
+  const [projects, found, lanes] = await Promise.all([
+    concerned,
+    findPush(event, concerned, { objects, home, now: now() }),
+    lanesOf(event, concerned, objects),
+  ]);
   if (!found) return {};
   const { push } = found;
 

@@ -22,6 +22,7 @@ export async function runFunction(name: FunctionName, handle: unknown): Promise<
       begin: beginWithOutbox({ broker, durable, now, log }),
       log,
       now,
+      home: settings.systemNamespace,
     });
     server.open(respond);
     return {

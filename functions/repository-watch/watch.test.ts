@@ -63,7 +63,7 @@ function startWatch(deaf = false) {
 }
 
 async function record(event: Parameters<typeof handle>[0]): Promise<void> {
-  const { create = [], status } = await handle(event, { objects: store.objects, now, log, attempt: 1, lastAttempt: 10 });
+  const { create = [], status } = await handle(event, { objects: store.objects, now, log, home: 'default', attempt: 1, lastAttempt: 10 });
   for (const object of create) await store.objects.create(object);
   if (status) await store.objects.updateStatus(status);
 }

@@ -18,6 +18,8 @@ export interface WatchDeps {
   /** RFC 3339, UTC. */
   now: () => string;
   log: Log;
+  /** Namespace of Pushes. Default "default". */
+  home?: string;
   /** Repositories on this machine are watched too. Default true; false where many machines are one. */
   allowLocal?: boolean;
 }
@@ -93,7 +95,7 @@ export function createWatched(deps: WatchDeps): Watched {
       const wanted = productions.has(head.ref);
       const before = remembered.get(head.ref);
       if (before?.sha === head.sha && !wanted) continue;
-      const recorded = await readRecorded(objects, repository.url, all, head.ref);
+      const recorded = await readRecorded(deps, repository.url, all, head.ref);
       const move = moveOf(head, recorded, before, !wanted && isOld(head, marks));
       if (move) await publishMove(repository, move, recorded);
       else if (wanted && isRecorded(recorded, head.sha)) await firstBuilds(repository, head, newcomers, defaultBranch);
@@ -110,14 +112,14 @@ export function createWatched(deps: WatchDeps): Watched {
 
   /** The head of a newcomer's branch was told before the project was there: by itself it would wait for the next push. */
   async function firstBuilds(repository: Repository, head: Head, newcomers: readonly Obj<'Project'>[], defaultBranch: string | undefined): Promise<void> {
-    const push = await newestPush(objects, repository.url, head.ref);
+    const push = await newestPush(deps, repository.url, head.ref);
     // A push that is not answered yet finds the project by itself.
     if (push && (push.spec.after !== head.sha || !isAnswered(push.status))) return;
     const answered = new Set(push?.status?.results.map(({ namespace, project }) => `${namespace}/${project}`));
     for (const project of newcomers) {
       const { namespace, name } = project.metadata;
       if (answered.has(`${namespace}/${name}`) || head.ref !== `refs/heads/${productionBranch(project, defaultBranch)}`) continue;
-      const { lanes } = await readRecorded(objects, repository.url, [project], head.ref);
+      const { lanes } = await readRecorded(deps, repository.url, [project], head.ref);
       if (!lanes.includes(head.sha)) await publish([firstBuildEvent(project, head.ref, head.sha, await telling(repository, head.sha, ''))]);
     }
   }
@@ -135,7 +137,7 @@ export function createWatched(deps: WatchDeps): Watched {
     for (const project of unchecked) for await (const { ref, sha } of builtBranches(objects, project)) if (!there.has(ref)) gone.set(ref, gone.get(ref) ?? sha);
     const events: WatchEvent[] = [];
     for (const [ref, before] of gone) {
-      const push = await newestPush(objects, repository.url, ref);
+      const push = await newestPush(deps, repository.url, ref);
       const wasTold = push?.spec.kind === 'branch-deleted';
       if (!wasTold)
         events.push(

@@ -21,6 +21,8 @@ export interface Common {
   /** The time, as RFC 3339 in UTC. Decisions take it as an argument. */
   now: () => string;
   log: Log;
+  /** Namespace of what is told to the installation, and belongs to no project: Pushes. */
+  home: string;
   /** 1 for the first delivery of this event. */
   attempt: number;
   /** At this attempt a failure is final. */

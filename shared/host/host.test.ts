@@ -82,7 +82,7 @@ describe('the host', () => {
     });
     await publish(event());
     await until(() => Object.keys(given).length > 0);
-    expect(Object.keys(given).toSorted()).toEqual(['attempt', 'lastAttempt', 'log', 'now', 'objects']);
+    expect(Object.keys(given).toSorted()).toEqual(['attempt', 'home', 'lastAttempt', 'log', 'now', 'objects']);
     expect(given).toMatchObject({ attempt: 1, lastAttempt: 3 });
   });
 

@@ -1,6 +1,8 @@
 // The host of event functions: parses what comes in, calls the handler, checks what comes out, and commits all of it at once.
+import { DEFAULT_NAMESPACE } from '../decisions/names.ts';
 import { InvalidEvent, type Output, parseData, parseEvent, type TidemillEvent } from '../events/event.ts';
 import { outputId } from '../events/ids.ts';
+import { isTickOfAnother } from '../events/tick.ts';
 import type { EventType } from '../events/types.ts';
 import { InvalidObject, type NewObj, type Obj } from '../objects/kinds.ts';
 import type { Broker, Delivery, Settlement } from '../ports/broker.ts';
@@ -56,6 +58,8 @@ export interface HostOptions {
   begin: Begin;
   log: Log;
   now: () => string;
+  /** Namespace of what belongs to no project. Default "default". */
+  home?: string;
 }
 
 const DEFAULT_CONCURRENCY = 8;
@@ -76,7 +80,7 @@ export function startHost(options: HostOptions): void {
         handler = undefined;
         throw error;
       });
-      const common = { now: options.now, log: options.log, attempt: delivery.attempt, lastAttempt: maxAttempts };
+      const common = { now: options.now, log: options.log, home: options.home ?? DEFAULT_NAMESPACE, attempt: delivery.attempt, lastAttempt: maxAttempts };
       const { ports, commit } = options.begin(delivery, granted);
       return run({ name, entry, handler: await handler, deps: { ...ports, ...common }, commit }, delivery, options);
     };
@@ -95,6 +99,7 @@ interface Callable {
 async function run(callable: Callable, delivery: Delivery, options: HostOptions): Promise<Settlement> {
   try {
     const event = delivery.checked ? delivery.event : parseEvent(delivery.event);
+    if (isTickOfAnother(event, callable.name)) return { kind: 'done' };
     for (let conflicts = 0; conflicts < MAX_CONFLICTS; conflicts++) {
       try {
         const outcome = await callable.handler(event, callable.deps);

@@ -21,7 +21,7 @@ const filter = z.strictObject({
 
 export function pushes(app: Hono, api: Api): void {
   // They belong to a repository, not to a project, and stand where git-push puts them.
-  const told: Api = { ...api, namespace: DEFAULT_NAMESPACE };
+  const told: Api = { ...api, namespace: api.home ?? DEFAULT_NAMESPACE };
   app.get('/pushes', async (c) => {
     const { project, ...rest } = query(c.req.raw, filter);
     const labels: Record<string, string> =

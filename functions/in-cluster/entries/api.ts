@@ -29,8 +29,8 @@ await runProcess('api', async ({ settings, log, now, server, checks }) => {
   // JetStream keeps them itself.
   const kept = settings.broker === 'knative' ? createKeptEvents({ storage, broker, log }) : undefined;
   const publish = createPublish({ ...broker, publish: (kept ?? broker).publish }, now);
-  const { namespace } = settings;
-  const api = createApi({ objects, storage, runner, git, secrets, publish, deadLetters, redrive, now, log, newId: randomUUID, namespace });
+  const { namespace, systemNamespace: home } = settings;
+  const api = createApi({ objects, storage, runner, git, secrets, publish, deadLetters, redrive, now, log, newId: randomUUID, namespace, home });
   const listener = getRequestListener((request) => api.fetch(request), { overrideGlobalObjects: false });
   Object.assign(checks, {
     kubernetes: () => client.text('/readyz'),

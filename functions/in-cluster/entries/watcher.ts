@@ -57,7 +57,7 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
       archive: { archive: createArchive({ storage }), isLogged: (ref) => logs.isWhole(ref) },
     }),
     // The repositories of a pod's own disk are nobody's.
-    polling: () => createRepositoryWatch({ objects, git, publish, now, log, allowLocal: false }),
+    polling: () => createRepositoryWatch({ objects, git, publish, now, log, home: settings.systemNamespace, allowLocal: false }),
     sayUnfit: sayUnfit(client, now),
     now,
     log,
