@@ -1,13 +1,15 @@
 // The data flow as a mermaid flowchart: who wakes whom, with the event types on the arrows.
-import { edges, functions, runnerEmits } from '../functions/graph.ts';
+import { clockEmits, edges, functions, runnerEmits, type TickEntry, ticks } from '../functions/graph.ts';
 
 /** A listener to this many functions would draw an arrow from everywhere: its arrows are dotted and bear no names. */
 const LISTENS_TO_MANY = 4;
 
+const TICK: string = clockEmits[0];
 const tekton = /^dev\.tekton\.event\.(.+)\.v\d+$/;
 
 /** dev.tidemill.artifact.requested.v1 → artifact.requested */
 export function shortName(type: string): string {
+  if (type === TICK) return 'tick';
   return tekton.exec(type)?.[1] ?? type.replace(/^dev\.tidemill\./, '').replace(/\.v\d+$/, '');
 }
 
@@ -20,6 +22,11 @@ interface Arrow {
 function emitters(): [string, readonly string[]][] {
   const own = [...Object.entries(edges), ...Object.entries(functions)].map(([name, f]): [string, readonly string[]] => [name, f.emits]);
   return [...own, ['runner', runnerEmits]];
+}
+
+/** The clock wakes each function at its own times. */
+function clockArrows(): Arrow[] {
+  return Object.entries<TickEntry>(ticks).map(([to, { schedule }]) => ({ from: 'clock', to, types: [shortName(TICK), schedule] }));
 }
 
 /** One arrow for each pair of which one emits what the other consumes. */
@@ -65,8 +72,8 @@ export function road(): string {
 export function diagram(): string {
   const all = arrows();
   const many = new Set(Object.keys(functions).filter((name) => all.filter((arrow) => arrow.to === name).length >= LISTENS_TO_MANY));
-  return chart('LR', new Set([...Object.keys(edges), ...Object.keys(functions), 'runner']), [
-    ...[...all, ...work()].filter((arrow) => !many.has(arrow.to)).map(line),
+  return chart('LR', new Set([...Object.keys(edges), ...Object.keys(functions), 'runner', 'clock']), [
+    ...[...all, ...work(), ...clockArrows()].filter((arrow) => !many.has(arrow.to)).map(line),
     ...all.filter((arrow) => many.has(arrow.to)).map((arrow) => `  ${arrow.from} -.-> ${arrow.to}`),
   ]);
 }
@@ -90,6 +97,7 @@ function chart(direction: 'LR' | 'TB', names: ReadonlySet<string>, lines: readon
     ...http.map((name) => `  ${name}(["${name}"])`),
     ...Object.keys(functions).flatMap((name) => (names.has(name) ? [`  ${name}["${name}"]`] : [])),
     '  runner[["runner"]]',
+    ...(names.has('clock') ? ['  clock(("clock"))'] : []),
     ...lines,
     '  classDef http fill:#0b7285,stroke:#0b7285,color:#fff',
     '  classDef work fill:#c2410c,stroke:#c2410c,color:#fff',

@@ -16,6 +16,7 @@ export interface FunctionEntry {
   maxAttempts?: number;
 }
 
+const tick = 'dev.knative.sources.ping';
 const taskRunEnded = ['dev.tekton.event.taskrun.successful.v1', 'dev.tekton.event.taskrun.failed.v1'] as const;
 
 /** Functions that handle one CloudEvent each. */
@@ -103,6 +104,14 @@ export const functions = {
     concurrency: 32,
     maxAttempts: 20,
   },
+  'storage-sweep': {
+    does: 'takes away what writers that died left half-written in the storage',
+    consumes: [tick],
+    emits: [],
+    needs: ['storage'],
+    // Two at once would do the same work.
+    concurrency: 1,
+  },
 } as const satisfies Record<string, FunctionEntry>;
 
 export interface EdgeEntry {
@@ -177,6 +186,9 @@ export const runnerEmits = [
   ...taskRunEnded,
 ] as const;
 
+/** Emitted by the clock, for each entry of `ticks`, in the form of Knative's PingSource. */
+export const clockEmits = [tick] as const;
+
 /** Types that may go without a consumer here: they are for people, hooks and other programs. */
 export const publicTypes = [
   'dev.tidemill.execution.started.v1',
@@ -209,9 +221,14 @@ export const knownCycles: readonly { through: readonly string[]; ends: string }[
 export type FunctionName = keyof typeof functions;
 
 export interface TickEntry {
-  /** Five fields of cron, in UTC. */
+  /** Five fields of cron, in UTC: minute, hour, day of the month, month, day of the week. */
   schedule: string;
 }
 
-/** Functions that a clock wakes beside their events. Where there is none, the watcher, which is always on, sees to what is due. */
-export const ticks: Partial<Record<FunctionName, TickEntry>> = {};
+/**
+ * Functions that a clock wakes: each consumes the tick's type, and hears of its own ticks alone. On Knative the clock is a PingSource for each, elsewhere
+ * tidemill's own (shared/ticks), in the one process of one machine or in the watcher that leads. A tick that was missed while no clock ran is told once at most.
+ */
+export const ticks = {
+  'storage-sweep': { schedule: '17 * * * *' },
+} as const satisfies Partial<Record<FunctionName, TickEntry>>;

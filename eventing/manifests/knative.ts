@@ -1,6 +1,7 @@
 // A Broker, a Trigger for each function with the types that wake it, the sinks of those that publish, and the ticks.
 import { type FunctionEntry, functions, type TickEntry, ticks as ticksOfGraph } from '../../functions/graph.ts';
 import { type KubeObject, labelsOf, PUBLISHES } from '../../knative/generate/object.ts';
+import { TICK } from '../../shared/events/tick.ts';
 import { CONFIG, type Resolved } from '../../knative/generate/options.ts';
 
 const BROKER = 'tidemill';
@@ -26,15 +27,14 @@ function broker(namespace: string): KubeObject {
   };
 }
 
-/** Every PingSource sends this type: what tells them apart is an extension. */
-const PING = 'dev.knative.sources.ping';
+/** Every PingSource sends one type: what tells them apart for a Trigger, which sees no data, is an extension. */
 const TICK_EXTENSION = 'tidemilltick';
 
 type Ticks = Readonly<Record<string, TickEntry>>;
 
 function trigger(namespace: string, name: string, types: readonly string[], ticks: Ticks): KubeObject {
-  const filters = types.map((type) => ({ exact: { type } }));
-  const tick = name in ticks ? [{ exact: { type: PING, [TICK_EXTENSION]: name } }] : [];
+  const filters = types.filter((type) => type !== TICK).map((type) => ({ exact: { type } }));
+  const tick = name in ticks ? [{ exact: { type: TICK, [TICK_EXTENSION]: name } }] : [];
   return {
     apiVersion: EVENTING,
     kind: 'Trigger',
@@ -48,7 +48,14 @@ function pingSource(namespace: string, name: string, { schedule }: TickEntry): K
     apiVersion: 'sources.knative.dev/v1',
     kind: 'PingSource',
     metadata: { name, namespace, labels: labelsOf(name) },
-    spec: { schedule, timezone: 'UTC', ceOverrides: { extensions: { [TICK_EXTENSION]: name } }, sink: brokerRef },
+    spec: {
+      schedule,
+      timezone: 'UTC',
+      contentType: 'application/json',
+      data: JSON.stringify({ tick: name }),
+      ceOverrides: { extensions: { [TICK_EXTENSION]: name } },
+      sink: brokerRef,
+    },
   };
 }
 

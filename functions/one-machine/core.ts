@@ -6,8 +6,9 @@ import type { dataPaths } from '../../shared/host/machine/data-folder.ts';
 import type { Log } from '../../shared/host/contract.ts';
 import { createPublish } from '../../shared/host/root-events.ts';
 import { type AnyHandler, inOneTransaction, startHost } from '../../shared/host/host.ts';
+import { keepTime } from '../../shared/ticks/clock.ts';
 import type { GithubWebhook } from '../github-webhook/accept.ts';
-import { functions } from '../graph.ts';
+import { functions, ticks } from '../graph.ts';
 import { createRepositoryWatch } from '../repository-watch/watch.ts';
 import { type AdapterOptions, openAdapters } from './adapters.ts';
 import { type Api, lazyApi, type LazySite, lazySite } from './lazy.ts';
@@ -35,6 +36,9 @@ export interface Core {
   close(grace_ms: number): Promise<void>;
 }
 
+/** What a cluster has tidemill's own in: a tick's source names it. */
+const NAMESPACE = 'tidemill-system';
+
 /** Throws StoreError when another server has the folder. What was under way goes on when it resolves. */
 export async function openCore(options: CoreOptions): Promise<Core> {
   const { paths, log, webhookSecret } = options;
@@ -51,6 +55,8 @@ export async function openCore(options: CoreOptions): Promise<Core> {
   webhook.drain();
   await adapters.recover();
   watch.start();
+  const closing = new AbortController();
+  const clock = keepTime({ ticks, namespace: NAMESPACE, broker, now, log, signal: closing.signal });
   const { accept, deadLetters, redrive } = webhook;
   return {
     webhook: accept,
@@ -61,7 +67,8 @@ export async function openCore(options: CoreOptions): Promise<Core> {
     close: async (grace_ms) => {
       const until = Date.now() + grace_ms;
       const left = () => Math.max(0, until - Date.now());
-      await Promise.all([watch.stop(), site.close()]);
+      closing.abort();
+      await Promise.all([watch.stop(), site.close(), clock]);
       await webhook.close();
       await broker.stop(left());
       await runner.stop(left());

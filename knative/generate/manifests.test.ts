@@ -89,6 +89,9 @@ describe.each(all)('$overlay, $size', (options) => {
   });
 });
 
+/** A tick is of the one type that all ticks have, and of this function. */
+const exactly = (name: string, type: string) => (type === graph.clockEmits[0] ? { type, tidemilltick: name } : { type });
+
 test('on knative every function sleeps, is hidden from the world, and is woken by the types that the graph says', () => {
   const objects = manifests({ overlay: 'knative' });
   for (const [name, { consumes }] of Object.entries<graph.FunctionEntry>(graph.functions)) {
@@ -96,9 +99,25 @@ test('on knative every function sleeps, is hidden from the world, and is woken b
     expect(service.metadata.labels).toMatchObject({ 'networking.knative.dev/visibility': 'cluster-local' });
     expect(service['spec']).toMatchObject({ template: { metadata: { annotations: { 'autoscaling.knative.dev/min-scale': '0' } } } });
     const trigger = of(objects, 'Trigger').find(({ metadata }) => metadata.name === name)!;
-    expect(trigger['spec']).toMatchObject({ filters: [{ any: consumes.map((type) => ({ exact: { type } })) }], subscriber: { ref: { name } } });
+    expect(trigger['spec']).toMatchObject({ filters: [{ any: consumes.map((type) => ({ exact: exactly(name, type) })) }], subscriber: { ref: { name } } });
   }
   expect(names(of(objects, 'Trigger'))).toEqual(Object.keys(graph.functions).toSorted());
+});
+
+test('on knative the clock is a PingSource for each tick of the graph, which says in its data whom it wakes', () => {
+  const sources = of(manifests({ overlay: 'knative', namespace: 'mill' }), 'PingSource');
+  expect(names(sources)).toEqual(Object.keys(graph.ticks).toSorted());
+  for (const { metadata, ...source } of sources) {
+    const { schedule } = (graph.ticks as Record<string, graph.TickEntry>)[metadata.name]!;
+    expect(source['spec']).toEqual({
+      schedule,
+      timezone: 'UTC',
+      contentType: 'application/json',
+      data: JSON.stringify({ tick: metadata.name }),
+      ceOverrides: { extensions: { tidemilltick: metadata.name } },
+      sink: { ref: expect.objectContaining({ kind: 'Broker', name: 'tidemill' }) },
+    });
+  }
 });
 
 test('on jetstream nothing of Knative is needed', () => {

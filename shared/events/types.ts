@@ -1,5 +1,5 @@
 // Every event type that travels between functions, each with the zod schema of its data.
-// Names: dev.tidemill.<noun>.<verb>.v1. TaskRun events are Tekton's own, in the form that a real Tekton 1.15 sends.
+// Names: dev.tidemill.<noun>.<verb>.v1. TaskRun events are Tekton's own, in the form that a real Tekton 1.15 sends; ticks are those of Knative's PingSource.
 import { z } from 'zod';
 import { digest, gitRef, gitSha, name, namespace, reason, text, timestamp, url } from '../objects/fields.ts';
 
@@ -114,6 +114,8 @@ export const eventData = {
   'dev.tidemill.hook.requested.v1': z.object({ namespace, hook: name, event: z.looseObject({ id: text(256), source: text(512), type: text(128) }) }),
   'dev.tidemill.hook.delivered.v1': z.object({ namespace, hook: name, eventId: text(256), status: z.int(), attempts: z.int().positive() }),
   'dev.tidemill.hook.dead.v1': z.object({ namespace, hook: name, eventId: text(256), attempts: z.int().positive(), reason }),
+  /** A clock struck. `tick`: the function that it is for. */
+  'dev.knative.sources.ping': z.object({ tick: name }),
   'dev.tekton.event.taskrun.queued.v1': taskRunData,
   'dev.tekton.event.taskrun.unknown.v1': taskRunData,
   'dev.tekton.event.taskrun.running.v1': taskRunData,

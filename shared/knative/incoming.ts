@@ -1,6 +1,7 @@
-// An event that came over HTTP, as functions take it: attributes that nobody here knows left out, Tekton's completed, and all of it checked.
+// An event that came over HTTP, as functions take it: attributes that nobody here knows left out, Tekton's and PingSource's completed, and all of it checked.
 import { parseEvent, type TidemillEvent } from '../events/event.ts';
-import { rootId } from '../events/ids.ts';
+import { beginChain, rootId } from '../events/ids.ts';
+import { TICK } from '../events/tick.ts';
 import { fromRequest, type Headers, type RawEvent } from './headers.ts';
 
 const KNOWN = ['specversion', 'id', 'source', 'type', 'subject', 'time', 'datacontenttype', 'chainid', 'traceparent', 'data'] as const;
@@ -19,7 +20,7 @@ export function adopt(raw: RawEvent): TidemillEvent {
   // The same moment in the form that all of ours have: those who pass an event on write it in theirs.
   if (typeof event.time === 'string' && !Number.isNaN(Date.parse(event.time))) event.time = new Date(event.time).toISOString();
   if (typeof event.traceparent === 'string' && !TRACEPARENT.test(event.traceparent)) delete event.traceparent;
-  return parseEvent({ ...event, ...ofTekton(event) });
+  return parseEvent({ ...event, ...ofTekton(event), ...ofPing(event) });
 }
 
 /**
@@ -45,6 +46,12 @@ function ofTekton({ type, data }: Record<string, unknown>): object {
     chainid: typeof chainid === 'string' ? chainid : uid,
     ...(typeof traceparent === 'string' && TRACEPARENT.test(traceparent) && { traceparent }),
   };
+}
+
+/** A tick begins a chain, which a PingSource knows nothing of. Its id is random, and the same however often the broker delivers it. */
+function ofPing({ type, id, source, chainid, traceparent }: Record<string, unknown>): object {
+  if (type !== TICK || chainid !== undefined || typeof id !== 'string' || typeof source !== 'string') return {};
+  return { ...beginChain(source, id), ...(traceparent !== undefined && { traceparent }) };
 }
 
 function field(value: unknown, name: string): unknown {

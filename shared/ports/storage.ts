@@ -1,5 +1,5 @@
 // The port that holds bytes: streams both ways, digests checked, nothing half-visible.
-// Adapters: shared/storage (fs). Contract: test/contracts/storage.ts
+// Adapters: shared/storage (fs), shared/s3. Contract: test/contracts/storage.ts
 import type { Readable } from 'node:stream';
 
 /** sha256:<64 hexadecimal digits> */
@@ -49,6 +49,12 @@ export interface Storage {
   publishTree(prefix: string, entries: readonly TreeEntry[]): Promise<void>;
   /** Makes a blob visible under a key. The same again is success; other bytes there: AlreadyStored. */
   publishBlob(key: string, digest: Digest): Promise<void>;
+
+  /**
+   * Takes away what writes that never ended left behind: what has been lying since before that time (RFC 3339), and what is known to be a dead writer's.
+   * Nothing that was stored goes, and no write that began later. So much at a time; `more`: there was no end of it yet.
+   */
+  sweep(before: string): Promise<{ removed: number; more: boolean }>;
 }
 
 export class DigestMismatch extends Error {

@@ -5,9 +5,9 @@ import { TEMPORARY } from './layout.ts';
 import { objectsIn } from './list.ts';
 import { remove } from './remove.ts';
 
-const DAY_MS = 24 * 60 * 60 * 1000;
-/** What is older was left by a process that is dead: no upload of ours takes so long. */
+/** Of the server's own sweeping. What is older was left by a process that is dead: no upload of ours takes so long. */
 const ABANDONED_DAYS = 2;
+const PAGE = 1000;
 const MAX_SWEPT = 1000;
 
 /** Makes the bucket where it is not there; what is there stays as it is. Throws S3Failure where that may not be done, or it is somebody else's. */
@@ -33,23 +33,59 @@ export async function ensureBucket(options: S3Options): Promise<'made' | 'was th
   return 'made';
 }
 
-/** At most a thousand at a time. Returns how many were removed. */
-export async function sweepBucket(options: S3Options, now = Date.now()): Promise<number> {
-  const connection = connect(options);
-  const before = now - ABANDONED_DAYS * DAY_MS;
-  const { objects } = await objectsIn(connection, connection.prefix + TEMPORARY, '', MAX_SWEPT);
-  const old = objects.filter(({ modified }) => modified !== undefined && modified.getTime() < before);
-  for (const { key } of old) await remove(connection, key);
-  const { Uploads = [] } = await connection.run('list the uploads of', '', (sdk, client) =>
-    client.send(new sdk.ListMultipartUploadsCommand({ Bucket: connection.bucket, Prefix: connection.prefix, MaxUploads: MAX_SWEPT })),
-  );
-  const uploads = Uploads.filter(({ Initiated }) => Initiated !== undefined && Initiated.getTime() < before);
-  for (const { Key = '', UploadId } of uploads) {
+/**
+ * Removes what lies on its way to a name since before that time (milliseconds), and ends uploads that began before it. At most a thousand of each;
+ * `more`: they were not looked through to their end.
+ */
+export async function sweepBucket(connection: Connection, before_ms: number): Promise<{ removed: number; more: boolean }> {
+  const temporary = await removeTemporary(connection, before_ms);
+  const uploads = await endUploads(connection, before_ms);
+  return { removed: temporary.removed + uploads.removed, more: temporary.more || uploads.more };
+}
+
+const isOld = (at: Date | undefined, before_ms: number) => at !== undefined && at.getTime() < before_ms;
+
+async function removeTemporary(connection: Connection, before_ms: number): Promise<{ removed: number; more: boolean }> {
+  let removed = 0;
+  let after = '';
+  // Those that are young stand among the old ones, by names that were drawn: so all are looked at.
+  for (;;) {
+    const { objects, more } = await objectsIn(connection, connection.prefix + TEMPORARY, after, PAGE);
+    const old = objects.filter(({ modified }) => isOld(modified, before_ms));
+    for (const { key } of old) await remove(connection, key);
+    removed += old.length;
+    if (!more) return { removed, more: false };
+    if (removed >= MAX_SWEPT) return { removed, more: true };
+    after = objects.at(-1)!.key;
+  }
+}
+
+async function endUploads(connection: Connection, before_ms: number): Promise<{ removed: number; more: boolean }> {
+  let removed = 0;
+  let from: { KeyMarker?: string; UploadIdMarker?: string } = {};
+  for (;;) {
+    const page = await connection.run('list the uploads of', '', (sdk, client) =>
+      client.send(new sdk.ListMultipartUploadsCommand({ Bucket: connection.bucket, Prefix: connection.prefix, MaxUploads: PAGE, ...from })),
+    );
+    const old = (page.Uploads ?? []).filter(({ Initiated }) => isOld(Initiated, before_ms));
+    for (const { Key = '', UploadId } of old) await endUpload(connection, Key, UploadId);
+    removed += old.length;
+    const { NextKeyMarker, NextUploadIdMarker } = page;
+    // Where nothing says how to go on there is nothing to go on with.
+    if (!page.IsTruncated || !NextKeyMarker) return { removed, more: false };
+    if (removed >= MAX_SWEPT) return { removed, more: true };
+    from = { KeyMarker: NextKeyMarker, ...(NextUploadIdMarker && { UploadIdMarker: NextUploadIdMarker }) };
+  }
+}
+
+async function endUpload(connection: Connection, Key: string, UploadId: string | undefined): Promise<void> {
+  try {
     await connection.run('end the upload of', Key, (sdk, client) =>
       client.send(new sdk.AbortMultipartUploadCommand({ Bucket: connection.bucket, Key, UploadId })),
     );
+  } catch (error) {
+    if (!isFailure(error, 404)) throw error; // its writer, or another sweep, ended it meanwhile
   }
-  return old.length + uploads.length;
 }
 
 /** The server's own sweeping, where it has that: in a bucket that was there before, such rules are its owner's to make. */
@@ -68,6 +104,6 @@ async function expireAbandoned(connection: Connection): Promise<void> {
       client.send(new sdk.PutBucketLifecycleConfigurationCommand({ Bucket: connection.bucket, LifecycleConfiguration: { Rules } })),
     );
   } catch (error) {
-    if (!isFailure(error, 501, 405, 403)) throw error; // a server without lifecycles: sweepBucket does it
+    if (!isFailure(error, 501, 405, 403)) throw error; // a server without lifecycles: the function storage-sweep does it
   }
 }

@@ -3,6 +3,7 @@ import { AlreadyStored, type Digest, type PutOptions, type Storage, type StoredI
 import { createGate, createWriteGate } from '../storage/gate.ts';
 import { type Body, digestOf } from '../digests/digest.ts';
 import { type Blobs, createBlobs } from './blobs.ts';
+import { sweepBucket } from './bucket.ts';
 import { connect, type Connection, type S3Options } from './connect.ts';
 import { copy } from './copy.ts';
 import { blobKey, fullKey, META, temporaryKey } from './layout.ts';
@@ -50,6 +51,7 @@ export function createS3Storage(options: S3Options): S3Storage {
     getBlob: async (digest, getOptions) => blobs.get(digest, getOptions?.range),
     publishTree: async (prefix, entries) => publishTree(connection, blobs, prefix, entries),
     publishBlob: async (key, digest) => publishBlob(context, key, digest),
+    sweep: async (before) => sweepBucket(connection, Date.parse(before)),
     findBlob: blobs.find,
     ...createPresign(connection),
   };

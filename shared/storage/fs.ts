@@ -53,6 +53,7 @@ export function createFsStorage({ directory, hardLinks = true }: FsStorageOption
       await placeKey(context, prefix, () => publishTree(publisher, prefix, target, entries));
     },
     publishBlob: (key, digest) => publishBlob(context, key, checkDigest(digest)),
+    sweep: async (before) => ({ removed: await temp.sweep(Date.parse(before)), more: false }),
   };
 }
 

@@ -13,6 +13,8 @@ export interface Temp {
   path(): Promise<string>;
   /** The opener's folder may be gone: make it again. */
   forget(): void;
+  /** Removes the folders of dead openers, and of those elsewhere in which nothing happened since `before_ms`. Resolves with how many files went. */
+  sweep(before_ms: number): Promise<number>;
 }
 
 /** `directory` holds one folder for each opener, named <host>~<pid>~<start>~<random>. */
@@ -22,7 +24,7 @@ export function createTemp(directory: string): Temp {
   let ready: Promise<void> | undefined;
   const open = async (): Promise<void> => {
     await mkdir(own, { recursive: true, mode: 0o700 });
-    await removeAbandoned(directory);
+    await removeAbandoned(directory, Date.now() - ABANDONED_MS);
   };
   return {
     path: async () => {
@@ -36,21 +38,37 @@ export function createTemp(directory: string): Temp {
     forget: () => {
       ready = undefined;
     },
+    sweep: (before_ms) => removeAbandoned(directory, before_ms),
   };
 }
 
-async function removeAbandoned(directory: string): Promise<void> {
-  for (const name of await readdir(directory)) {
+async function removeAbandoned(directory: string, before_ms: number): Promise<number> {
+  let removed = 0;
+  for (const name of await namesIn(directory)) {
     const path = join(directory, name);
-    if (await isAbandoned(name, path)) await rm(path, { recursive: true, force: true });
+    if (!(await isAbandoned(name, path, before_ms))) continue;
+    removed += (await namesIn(path)).length;
+    await rm(path, { recursive: true, force: true });
+  }
+  return removed;
+}
+
+/** None where there is no such folder, any more or yet. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    throw error;
   }
 }
 
-async function isAbandoned(name: string, path: string): Promise<boolean> {
+async function isAbandoned(name: string, path: string, before_ms: number): Promise<boolean> {
   const [owner, pid, start] = name.split('~');
   if (owner === host() && pid && /^\d+$/.test(pid)) return !isAlive(Number(pid), start);
   const info = await stat(path).catch(() => undefined); // gone in between: nothing to remove
-  return info !== undefined && Date.now() - info.mtimeMs > ABANDONED_MS;
+  return info !== undefined && info.mtimeMs < before_ms;
 }
 
 function isAlive(pid: number, start: string | undefined): boolean {

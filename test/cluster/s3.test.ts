@@ -2,7 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { DeleteBucketCommand, HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { AlreadyStored, type Digest, DigestMismatch, type TreeEntry } from '../../shared/ports/storage.ts';
-import { ensureBucket, sweepBucket } from '../../shared/s3/bucket.ts';
+import { ensureBucket } from '../../shared/s3/bucket.ts';
 import { createS3Storage, type S3Storage } from '../../shared/s3/storage.ts';
 import { bytesOf, pieces, sha256, storageContract } from '../contracts/storage.ts';
 import { fromEnv } from './env.ts';
@@ -51,6 +51,7 @@ const treeOf = async (files: Record<string, string>, to = storage): Promise<Tree
   Promise.all(Object.entries(files).map(async ([path, content]) => ({ path, blob: (await to.putBlob(Buffer.from(content))).digest })));
 const collect = async (body: AsyncIterable<Uint8Array>): Promise<Buffer> => Buffer.concat(await Array.fromAsync(body));
 const said = (failure: unknown) => (failure instanceof Error ? failure.message : 'nothing');
+const at = (ms: number) => new Date(Date.now() + ms).toISOString();
 const own = () => store.keys(`${prefix}/.store/`);
 
 describe('s3: what stands in the bucket', () => {
@@ -118,8 +119,8 @@ describe('s3: what stands in the bucket', () => {
     proxy.rule({ match: /^(?:POST|DELETE) .*uploadId=/, fault: { answer: 400, code: 'Trouble' }, times: 9 });
     await expect(shaky.put('half', pieces(12 * MiB))).rejects.toThrow('Trouble');
     expect(await store.uploads()).toHaveLength(1);
-    expect(await sweepBucket(optionsFor(prefix))).toBe(0);
-    expect(await sweepBucket(optionsFor(prefix), Date.now() + 3 * 24 * 3600 * 1000)).toBe(2);
+    expect(await storage.sweep(at(-60_000))).toEqual({ removed: 0, more: false });
+    expect(await storage.sweep(at(60_000))).toEqual({ removed: 2, more: false });
     expect([await store.uploads(), await store.keys(`${prefix}/`)]).toEqual([[], [`${prefix}/kept`]]);
   });
 });

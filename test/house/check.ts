@@ -9,7 +9,7 @@ import { eventData } from '../../shared/events/types.ts';
 import { crossings, impurities } from './boundaries.ts';
 import { projectFiles, ROOT } from './files.ts';
 import { fullFolders, longFiles } from './sizes.ts';
-import { folderGaps, looseEnds, unmarkedCycles } from './wiring.ts';
+import { folderGaps, looseEnds, looseTicks, unmarkedCycles } from './wiring.ts';
 
 interface Check {
   name: string;
@@ -44,7 +44,7 @@ const checks: Check[] = [
   { name: 'unused', problems: tool('knip/bin/knip.js', '--no-progress') },
   { name: 'drift', problems: drift },
   { name: 'boundaries', problems: () => [...crossings(files, read), ...impurities(files, read)] },
-  { name: 'graph', problems: () => [...looseEnds(graph, Object.keys(eventData)), ...unmarkedCycles(graph)] },
+  { name: 'graph', problems: () => [...looseEnds(graph, Object.keys(eventData)), ...looseTicks(graph), ...unmarkedCycles(graph)] },
   { name: 'folders', problems: () => folderGaps(graph, files) },
   { name: 'sizes', problems: () => [...longFiles(files, read), ...fullFolders(files)] },
 ];

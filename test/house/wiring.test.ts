@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import * as graph from '../../functions/graph.ts';
 import { eventData } from '../../shared/events/types.ts';
-import { cycles, folderGaps, looseEnds, unmarkedCycles } from './wiring.ts';
+import { cycles, folderGaps, looseEnds, looseTicks, unmarkedCycles } from './wiring.ts';
 import type { Wiring } from './wiring.ts';
 
 const chain = (change: Partial<Wiring> = {}): Wiring => ({
@@ -11,6 +11,8 @@ const chain = (change: Partial<Wiring> = {}): Wiring => ({
   },
   edges: { door: { emits: ['asked'] } },
   runnerEmits: [],
+  clockEmits: [],
+  ticks: {},
   publicTypes: ['done'],
   knownCycles: [],
   ...change,
@@ -34,6 +36,28 @@ test('a public type that nobody emits, and a schema without a place, are found',
     expect.stringMatching(/^gone is public/),
     expect.stringMatching(/^spare has a schema/),
   ]);
+});
+
+const timed = (ticks: Wiring['ticks'], emits: string[] = []) =>
+  chain({
+    functions: { ...chain().functions, cleaner: { consumes: ['tick'], emits: [], needs: [] } },
+    edges: { door: { emits: ['asked', ...emits] } },
+    clockEmits: ['tick'],
+    ticks,
+  });
+
+test('a tick comes from the clock, and goes to whom it is for', () => {
+  const wiring = timed({ cleaner: { schedule: '17 * * * *' } });
+  expect([...looseEnds(wiring, [...types, 'tick']), ...looseTicks(wiring), ...unmarkedCycles(wiring)]).toEqual([]);
+});
+
+test('a function that takes ticks and has none, one that has some and takes none, and whoever plays the clock are found', () => {
+  expect(looseTicks(timed({}))).toEqual([expect.stringMatching(/^cleaner takes ticks, but has none/)]);
+  expect(looseTicks(timed({ cleaner: { schedule: '17 * * * *' }, first: { schedule: '0 0 * * *' } }))).toEqual([
+    expect.stringMatching(/^first has ticks, but does not take them/),
+  ]);
+  expect(looseTicks(timed({ cleaner: { schedule: '17 * * * *' } }, ['tick']))).toEqual([expect.stringMatching(/^door emits ticks/)]);
+  expect(looseEnds(chain({ clockEmits: ['tick'] }), types)).toEqual([expect.stringMatching(/^tick is emitted, but nobody consumes it/)]);
 });
 
 const turning = (change: Partial<Wiring> = {}) =>
@@ -78,6 +102,7 @@ test('a missing handler, test, README and a folder that is not in the graph are 
 
 test("the project's own graph holds", () => {
   expect(looseEnds(graph, Object.keys(eventData))).toEqual([]);
+  expect(looseTicks(graph)).toEqual([]);
 });
 
 test('whoever is woken early is on the way from where it is woken', () => {

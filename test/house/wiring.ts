@@ -3,13 +3,16 @@ export interface Wiring {
   functions: Readonly<Record<string, { consumes: readonly string[]; emits: readonly string[]; needs: readonly string[] }>>;
   edges: Readonly<Record<string, { emits: readonly string[] }>>;
   runnerEmits: readonly string[];
+  clockEmits: readonly string[];
+  /** By the function that the clock wakes. */
+  ticks: Readonly<Record<string, { schedule: string }>>;
   publicTypes: readonly string[];
   knownCycles: readonly { through: readonly string[]; ends: string }[];
 }
 
 /** A sentence for each type that goes nowhere, comes from nowhere, or has a schema and no place in the graph. */
 export function looseEnds(wiring: Wiring, schemas: readonly string[]): string[] {
-  const emitted = new Set([...wiring.runnerEmits, ...emittersOf(wiring).flatMap((e) => e.emits)]);
+  const emitted = new Set([...wiring.runnerEmits, ...wiring.clockEmits, ...emittersOf(wiring).flatMap((e) => e.emits)]);
   const consumed = new Set(Object.values(wiring.functions).flatMap((f) => f.consumes));
   const open = new Set(wiring.publicTypes);
   return [
@@ -24,7 +27,22 @@ function emittersOf(wiring: Wiring): { emits: readonly string[] }[] {
   return [...Object.values(wiring.functions), ...Object.values(wiring.edges)];
 }
 
-/** Who may be woken by whom. The runner stands in it too: whoever needs it can start work whose end is an event. */
+/** A sentence for each function that takes ticks and has none, or has them and does not take them, and for whoever plays the clock. */
+export function looseTicks({ functions, edges, clockEmits, ticks }: Wiring): string[] {
+  const isTick = (type: string) => clockEmits.includes(type);
+  const names = Object.entries(functions).flatMap(([name, f]) => (f.consumes.some(isTick) ? [name] : []));
+  return [
+    ...names.filter((name) => !(name in ticks)).map((name) => `${name} takes ticks, but has none: say in ticks when it is due`),
+    ...Object.keys(ticks)
+      .filter((name) => !names.includes(name))
+      .map((name) => `${name} has ticks, but does not take them: it has to consume ${clockEmits.join(', ')}`),
+    ...[...Object.entries(functions), ...Object.entries(edges)]
+      .filter(([, { emits }]) => emits.some(isTick))
+      .map(([name]) => `${name} emits ticks, which only the clock does`),
+  ];
+}
+
+/** Who may be woken by whom. The runner stands in it too: whoever needs it can start work whose end is an event. Nobody wakes the clock, so no cycle goes through it. */
 export function successors(wiring: Wiring): Map<string, string[]> {
   const listening = (types: readonly string[]) =>
     Object.entries(wiring.functions).flatMap(([name, f]) => (f.consumes.some((type) => types.includes(type)) ? [name] : []));

@@ -69,7 +69,7 @@ export async function checkKnative(resources: Resources, overlay: Overlay): Prom
   return [
     await checkPart(resources, {
       check: 'Knative Eventing',
-      kinds: [['eventing.knative.dev/v1', 'Broker'], ['eventing.knative.dev/v1', 'Trigger'], ['sources.knative.dev/v1', 'SinkBinding']],
+      kinds: [['eventing.knative.dev/v1', 'Broker'], ['eventing.knative.dev/v1', 'Trigger'], ['sources.knative.dev/v1', 'SinkBinding'], ['sources.knative.dev/v1', 'PingSource']],
       namespace: 'knative-eventing',
       deployments: ['eventing-controller', 'eventing-webhook'],
       get: `${RELEASES.eventing}\nwith a channel and a Broker (in-memory-channel.yaml, mt-channel-broker.yaml); ${WITHOUT}`,

@@ -11,7 +11,7 @@ import { unreadyOf } from '../steps/wait.ts';
 
 const KINDS: Record<Overlay, [apiVersion: string, kind: string][]> = {
   jetstream: [['apps/v1', 'Deployment']],
-  knative: [['eventing.knative.dev/v1', 'Broker'], ['apps/v1', 'Deployment'], ['serving.knative.dev/v1', 'Service'], ['eventing.knative.dev/v1', 'Trigger'], ['sources.knative.dev/v1', 'SinkBinding']],
+  knative: [['eventing.knative.dev/v1', 'Broker'], ['apps/v1', 'Deployment'], ['serving.knative.dev/v1', 'Service'], ['eventing.knative.dev/v1', 'Trigger'], ['sources.knative.dev/v1', 'SinkBinding'], ['sources.knative.dev/v1', 'PingSource']],
 }; // prettier-ignore
 
 async function own(resources: Resources, { namespace }: Wanted, kinds: readonly [string, string][]): Promise<Live[]> {

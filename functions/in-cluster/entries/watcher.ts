@@ -6,12 +6,13 @@ import type { Log } from '../../../shared/host/contract.ts';
 import { createDead } from '../../../shared/knative/dead.ts';
 import { createLater } from '../../../shared/knative/later.ts';
 import type { Broker } from '../../../shared/ports/broker.ts';
-import { sweepBucket } from '../../../shared/s3/bucket.ts';
 import type { S3Storage } from '../../../shared/s3/storage.ts';
 import { followTaskRuns } from '../../../shared/tekton/follow-taskruns.ts';
 import { secretReader } from '../../../shared/tekton/logs/secrets.ts';
 import { taskRunEnd } from '../../../shared/tekton/taskrun/end.ts';
+import { keepTime } from '../../../shared/ticks/clock.ts';
 import { ringInbox } from '../../github-webhook/storage-inbox.ts';
+import { ticks } from '../../graph.ts';
 import { createRepositoryWatch } from '../../repository-watch/watch.ts';
 import { kubernetesLease } from '../../watcher/lease/kubernetes-lease.ts';
 import { kubernetesEvents } from '../../watcher/notes/kubernetes-events.ts';
@@ -23,10 +24,9 @@ import { functionAddress, openBroker } from '../broker.ts';
 import { ringKeptEvents } from '../kept-events.ts';
 import { runProcess } from '../process.ts';
 import { sendText } from '../server.ts';
-import { type Settings, wanted } from '../settings.ts';
+import type { Settings } from '../settings.ts';
 
 const SECOND_MS = 1000;
-const HOUR_MS = 3_600_000;
 /** What JetStream takes is taken at once. */
 const AT_ONCE_MS = 10_000;
 /** A publish on Knative lasts until all who hear of it have answered, with those who had to be woken for it. */
@@ -52,8 +52,16 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
     notes: kubernetesEvents(client, hostname()),
     periodic: periodicOf(settings, storage, broker, log),
     times: { outbox_ms: settings.broker === 'knative' ? DOORBELL_MS : INSURANCE_MS },
+    lasting: [
+      ...(logs
+        ? [{ name: 'logs', run: (signal: AbortSignal) => followTaskRuns({ client, objects, archive: logs, readSecret: secretReader(client), signal, log }) }]
+        : []),
+      // On Knative each tick has a PingSource.
+      ...(settings.broker === 'jetstream'
+        ? [{ name: 'clock', run: (signal: AbortSignal) => keepTime({ ticks, namespace: settings.systemNamespace, broker, now, log, signal }) }]
+        : []),
+    ],
     ...(logs && {
-      lasting: [{ name: 'logs', run: (signal) => followTaskRuns({ client, objects, archive: logs, readSecret: secretReader(client), signal, log }) }],
       archive: { archive: createArchive({ storage }), isLogged: (ref) => logs.isWhole(ref) },
     }),
     // The repositories of a pod's own disk are nobody's.
@@ -86,13 +94,11 @@ function periodicOf(settings: Settings, storage: S3Storage, broker: Broker, log:
   const isDoorbell = settings.broker === 'knative';
   // What a process that took it has in hand itself is left to it for so long.
   const before = () => new Date(Date.now() - (isDoorbell ? DOORBELL_MS : AT_ONCE_MS)).toISOString();
-  const sweep = { name: 'half-written bytes', every_ms: HOUR_MS, run: () => sweepBucket(wanted(settings.s3, 'TIDEMILL_S3_BUCKET')) };
   const inbox = { name: 'inbox', every_ms: 5 * SECOND_MS, run: () => ringInbox(before(), left) };
-  if (!isDoorbell) return [inbox, sweep];
+  if (!isDoorbell) return [inbox];
   const later = createLater({ storage, address: functionAddress(settings), dead: createDead(storage), log });
   return [
     inbox,
-    sweep,
     { name: 'root events', every_ms: 5 * SECOND_MS, run: () => ringKeptEvents(before(), left) },
     { name: 'delay queue', every_ms: SECOND_MS, run: () => later.deliverDue(Date.now()) },
   ];

@@ -61,6 +61,7 @@ export const rights: Readonly<Record<Process, Rights>> = {
   'release-requested': { cluster: { Project: ['get'], Artifact: ['get', 'list'], Release: ['get', 'create', 'status'] } },
   'hook-dispatch': { cluster: { Hook: ['get', 'list'] } },
   'hook-delivery': { cluster: { Hook: ['get', 'status'] }, project: READS_SECRETS },
+  'storage-sweep': {},
   // What people do by the API they could do by kubectl: only in namespaces of projects.
   api: {
     cluster: { Push: READS },
