@@ -2,7 +2,7 @@ import { spawn, execFileSync } from 'node:child_process';
 import { chmod, lstat, mkdtemp, mkdir, readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOf, pieces, sha256, storageContract } from '../../test/contracts/storage.ts';
 import type { Digest } from '../ports/storage.ts';
@@ -21,6 +21,13 @@ for (const hardLinks of [true, false])
         bytes[bytes.length >> 1]! ^= 1;
         await chmod(path, 0o644);
         await writeFile(path, bytes);
+      },
+      abandon: async () => {
+        // As an opener on another machine would be named: nobody here can know whether it lives.
+        const folder = join(directory, '.store/tmp/elsewhere~1~1~0a1b2c');
+        await mkdir(folder, { recursive: true });
+        await writeFile(join(folder, '0'), 'half');
+        return async () => (await readdir(join(directory, '.store/tmp'))).includes(basename(folder));
       },
       dispose: () => rm(directory, { recursive: true, force: true }),
     };
@@ -118,6 +125,22 @@ describe('fs: on the disk', () => {
     expect(await tempFiles(directory)).not.toEqual([]);
     child.kill('SIGKILL');
     await once(child, 'exit');
+  });
+
+  it('sweeps at once what a process of this machine left that is dead, and nothing of one that lives', async () => {
+    const storage = createFsStorage({ directory });
+    await storage.put('mine', Buffer.from('x'));
+    const [dies, lives] = await Promise.all([startWriter(directory, 'put'), startWriter(directory, 'putBlob')]);
+    dies.kill('SIGKILL');
+    await once(dies, 'exit');
+    const long = new Date(Date.now() - 3_600_000).toISOString();
+    expect(await tempFiles(directory)).toHaveLength(2);
+    expect(await storage.sweep(long)).toEqual({ removed: 1, more: false });
+    expect(await tempFiles(directory)).toHaveLength(1);
+    lives.kill('SIGKILL');
+    await once(lives, 'exit');
+    expect(await storage.sweep(long)).toEqual({ removed: 1, more: false });
+    expect(await tempFiles(directory)).toEqual([]);
   });
 
   // Needs root, to mount a file system of two megabytes.

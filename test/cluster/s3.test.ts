@@ -24,6 +24,7 @@ storageContract('s3', async () => {
   return {
     storage: createS3Storage(optionsFor(prefix)),
     rot: (digest) => store.damage(blobAt(`${prefix}/`, digest)),
+    abandon: () => store.abandon(`${prefix}/`),
     dispose: () => store.empty(`${prefix}/`),
   };
 });

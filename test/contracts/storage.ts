@@ -8,6 +8,8 @@ export interface StorageUnderTest {
   storage: Storage;
   /** Changes a stored blob behind the storage's back, keeping its size. */
   rot(digest: Digest): Promise<void>;
+  /** Leaves behind what a writer leaves that was killed, somewhere else, in the middle. Resolves with a way to ask whether any of it is there still. */
+  abandon(): Promise<() => Promise<boolean>>;
   dispose(): Promise<void>;
 }
 
@@ -302,6 +304,47 @@ export function storageContract(name: string, make: () => Promise<StorageUnderTe
       expect((await bytesOf((await storage.getBlob(digest))!.body)).toString()).toBe('kept');
       await storage.delete('k');
       expect((await bytesOf((await storage.getBlob(digest))!.body)).toString()).toBe('kept');
+    });
+  });
+
+  describe(`${name}: sweeping`, () => {
+    const before = (ms: number) => new Date(Date.now() + ms).toISOString();
+
+    it('takes away what a write left that never ended, once that is old enough, and nothing that is stored', async () => {
+      const digest = await blob('blob');
+      await storage.put('key', Buffer.from('key'));
+      await storage.publishTree('shop/1', [{ path: 'index.html', blob: digest }]);
+      await storage.publishBlob('shop/archive/1.tar.gz', digest);
+      const isLeft = await under.abandon();
+      expect(await storage.sweep(before(-60_000))).toEqual({ removed: 0, more: false });
+      expect(await isLeft()).toBe(true);
+      const { removed, more } = await storage.sweep(before(60_000));
+      expect(removed).toBeGreaterThan(0);
+      expect([more, await isLeft()]).toEqual([false, false]);
+      expect(await storage.sweep(before(60_000))).toEqual({ removed: 0, more: false });
+      expect([await read('key'), await read('shop/1/index.html'), await read('shop/archive/1.tar.gz')]).toEqual(['key', 'blob', 'blob']);
+      expect((await bytesOf((await storage.getBlob(digest))!.body)).toString()).toBe('blob');
+    });
+
+    it('leaves a write alone that goes on', async () => {
+      const begun = Promise.withResolvers<void>();
+      const swept = Promise.withResolvers<void>();
+      const body = async function* () {
+        yield* pieces(12_000_000);
+        begun.resolve();
+        await swept.promise;
+        yield Buffer.from('end');
+      };
+      const writing = storage.put('slow', body());
+      await begun.promise;
+      await storage.sweep(before(-60_000));
+      swept.resolve();
+      expect(await writing).toMatchObject({ size: 12_000_003 });
+      expect(await storage.stat('slow')).toMatchObject({ size: 12_000_003 });
+    });
+
+    it('has nothing to do where nothing was ever stored', async () => {
+      expect(await storage.sweep(before(60_000))).toEqual({ removed: 0, more: false });
     });
   });
 }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import * as graph from '../../functions/graph.ts';
 import { eventData } from '../../shared/events/types.ts';
+import { readSchedule } from '../../shared/ticks/schedule.ts';
 import { cycles, folderGaps, looseEnds, looseTicks, unmarkedCycles } from './wiring.ts';
 import type { Wiring } from './wiring.ts';
 
@@ -103,6 +104,12 @@ test('a missing handler, test, README and a folder that is not in the graph are 
 test("the project's own graph holds", () => {
   expect(looseEnds(graph, Object.keys(eventData))).toEqual([]);
   expect(looseTicks(graph)).toEqual([]);
+});
+
+test.each(Object.entries(graph.ticks))('%s is due at some time, and not every minute: it may sleep', (_name, { schedule }) => {
+  const { next } = readSchedule(schedule);
+  const first = next(Date.UTC(2026, 0))!;
+  expect(next(first)! - first).toBeGreaterThan(60_000);
 });
 
 test('whoever is woken early is on the way from where it is woken', () => {

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import {
   CreateBucketCommand,
+  CreateMultipartUploadCommand,
   DeleteBucketCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
@@ -9,9 +10,10 @@ import {
   ListObjectsV2Command,
   PutObjectCommand,
   S3Client,
+  UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import type { Digest } from '../../../shared/ports/storage.ts';
-import { blobKey } from '../../../shared/s3/layout.ts';
+import { blobKey, temporaryKey } from '../../../shared/s3/layout.ts';
 import { fromEnv } from '../env.ts';
 
 export interface TestBucket {
@@ -27,6 +29,8 @@ export interface TestBucket {
   /** Changes a byte in the middle of an object. */
   damage(key: string): Promise<void>;
   empty(prefix?: string): Promise<void>;
+  /** Leaves an upload of which a part was sent, and bytes on their way to a name. Resolves with a way to ask whether any of it is there still. */
+  abandon(prefix?: string): Promise<() => Promise<boolean>>;
   dispose(): Promise<void>;
 }
 
@@ -48,13 +52,22 @@ export async function makeBucket(): Promise<TestBucket> {
     for (let found = await keys(prefix); found.length > 0; found = await keys(prefix))
       await client.send(new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: found.map((Key) => ({ Key })), Quiet: true } }));
   };
+  const uploads = async () => ((await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? []).map(({ Key = '' }) => Key);
+  const abandon = async (prefix = ''): Promise<() => Promise<boolean>> => {
+    const [half, temporary] = [`${prefix}half-written`, temporaryKey(prefix)];
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket: bucket, Key: half }));
+    await client.send(new UploadPartCommand({ Bucket: bucket, Key: half, UploadId, PartNumber: 1, Body: Buffer.alloc(5 * 1024 * 1024) }));
+    await client.send(new PutObjectCommand({ Bucket: bucket, Key: temporary, Body: 'half' }));
+    return async () => (await uploads()).includes(half) || (await keys(temporary)).length > 0;
+  };
   return {
     endpoint,
     region,
     bucket,
     client,
     keys,
-    uploads: async () => ((await client.send(new ListMultipartUploadsCommand({ Bucket: bucket }))).Uploads ?? []).map(({ Key = '' }) => Key),
+    uploads,
+    abandon,
     read: async (key) => (await bytes(key)).toString(),
     damage: async (key) => {
       const changed = await bytes(key);
