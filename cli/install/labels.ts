@@ -1,11 +1,12 @@
 // How an installation knows its own objects again, and leaves everybody else's alone.
 import type { KubeObject } from '../../knative/generate/object.ts';
+import { INSTALLATION } from '../../shared/objects/project-namespace.ts';
 
 export const LABELS = {
   partOf: 'app.kubernetes.io/part-of',
   managedBy: 'app.kubernetes.io/managed-by',
   /** The namespace of the installation: there can be several in a cluster. */
-  installation: 'tidemill.dev/installation',
+  installation: INSTALLATION,
 } as const;
 
 /** On the ConfigMap tidemill-config: what was installed, as JSON. */

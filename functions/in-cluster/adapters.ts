@@ -4,6 +4,8 @@ import type { Log } from '../../shared/host/contract.ts';
 import { eachObject } from '../../shared/host/modify.ts';
 import { anywhere } from '../../shared/kubernetes/client/anywhere.ts';
 import { createKubeClient, type KubeClient } from '../../shared/kubernetes/client/client.ts';
+import { type FollowedPrepared, followPrepared, type Prepared, recentlyPrepared } from '../../shared/kubernetes/namespaces/prepared.ts';
+import { within } from '../../shared/kubernetes/namespaces/within.ts';
 import { createKubernetesObjects, type Unfit } from '../../shared/kubernetes/objects/objects.ts';
 import type { Git } from '../../shared/ports/git.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
@@ -18,7 +20,10 @@ const GIT_FOLDER = '/tmp/git';
 
 export interface Adapters {
   client: KubeClient;
+  /** Of this installation. */
   objects: Objects;
+  /** Namespaces that were made ready for its projects. */
+  namespaces: Prepared;
   storage(): Promise<S3Storage>;
   secrets(): Promise<Secrets>;
   git(): Promise<Git>;
@@ -27,10 +32,23 @@ export interface Adapters {
   logArchive(): Promise<LogArchive | undefined>;
 }
 
-/** `onUnfit` is told of objects that somebody wrote by hand and that do not fit their schema. */
-export function openAdapters(settings: Settings, log: Log, onUnfit?: (unfit: Unfit) => void): Adapters {
+/** For processes that are always there: they follow which namespaces are theirs. `onUnfit` is told of objects that do not fit their schema. */
+export function openFollowing(settings: Settings, log: Log, onUnfit?: (unfit: Unfit) => void): Adapters & { namespaces: FollowedPrepared } {
   const client = createKubeClient({ connect: anywhere() });
-  const objects = createKubernetesObjects({ client, log, ...(onUnfit && { onUnfit }) });
+  const namespaces = followPrepared({ client, system: settings.systemNamespace, log });
+  const told = onUnfit && ((unfit: Unfit) => void (namespaces.followed.has(unfit.ref.namespace) && onUnfit(unfit)));
+  const objects = createKubernetesObjects({ client, log, ...(told && { onUnfit: told }) });
+  return { ...adaptersOf(settings, log, client, within(objects, namespaces, settings.systemNamespace)), namespaces };
+}
+
+/** For processes that sleep, or are woken for one event. */
+export function openAdapters(settings: Settings, log: Log): Adapters {
+  const client = createKubeClient({ connect: anywhere() });
+  const namespaces = recentlyPrepared({ client, system: settings.systemNamespace });
+  return { ...adaptersOf(settings, log, client, within(createKubernetesObjects({ client, log }), namespaces, settings.systemNamespace)), namespaces };
+}
+
+function adaptersOf(settings: Settings, log: Log, client: KubeClient, objects: Objects): Omit<Adapters, 'namespaces'> {
   const storage = once(async () => {
     const { createS3Storage } = await import('../../shared/s3/storage.ts');
     return createS3Storage(wanted(settings.s3, 'TIDEMILL_S3_BUCKET'));

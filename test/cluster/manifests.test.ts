@@ -120,16 +120,15 @@ function authorization(account: string, namespace = system): AuthorizationV1Api 
 /** What everybody may: ask what he may, and who he is. */
 const EVERYBODY = /^(authorization|authentication)\.k8s\.io (selfsubject\w+)$/;
 
-/** `group resource verb` of all that the account may do in the namespace, as the API server sees it. */
+/** `group resource verb`, and the name where it is one object alone, of all that the account may do in the namespace, as the API server sees it. */
 async function may(api: AuthorizationV1Api, namespace: string): Promise<string[]> {
   const { status } = await api.createSelfSubjectRulesReview({
     body: { apiVersion: 'authorization.k8s.io/v1', kind: 'SelfSubjectRulesReview', spec: { namespace } },
   });
   expect(status?.incomplete).toBe(false);
   const all = (status?.resourceRules ?? []).flatMap(({ apiGroups = [], resources = [], resourceNames = [], verbs }: V1ResourceRule) => {
-    expect(resourceNames).toEqual([]);
     return apiGroups.flatMap((group) =>
-      resources.flatMap((resource) => (EVERYBODY.test(`${group} ${resource}`) ? [] : verbs.map((verb) => `${group} ${resource} ${verb}`))),
+      resources.flatMap((resource) => (EVERYBODY.test(`${group} ${resource}`) ? [] : verbs.map((verb) => [group, resource, verb, ...resourceNames].join(' ')))),
     );
   });
   return [...new Set(all)].toSorted();
@@ -140,8 +139,8 @@ const STATUS: Partial<Record<Verb, string>> = { status: 'update', 'patch-status'
 function rowOf(...tables: (Table | undefined)[]): string[] {
   const all = tables.flatMap((table) =>
     Object.entries(table ?? {}).flatMap(([thing, verbs]) => {
-      const { group, resource } = resourceOf(thing as keyof Table);
-      return verbs.map((verb) => (STATUS[verb] ? `${group} ${resource}/status ${STATUS[verb]}` : `${group} ${resource} ${verb}`));
+      const { group, resource, name = [] } = resourceOf(thing as keyof Table);
+      return verbs.map((verb) => (STATUS[verb] ? `${group} ${resource}/status ${STATUS[verb]}` : [group, resource, verb].concat(name).join(' ')));
     }),
   );
   return [...new Set(all)].toSorted();

@@ -19,7 +19,7 @@ import { kubernetesEvents } from '../../watcher/notes/kubernetes-events.ts';
 import type { Periodic } from '../../watcher/rings/periodic.ts';
 import { sayUnfit } from '../../watcher/changes/unfit.ts';
 import { createWatcher, type Watcher } from '../../watcher/watcher.ts';
-import { openAdapters } from '../adapters.ts';
+import { openFollowing } from '../adapters.ts';
 import { functionAddress, openBroker } from '../broker.ts';
 import { ringKeptEvents } from '../kept-events.ts';
 import { runProcess } from '../process.ts';
@@ -36,8 +36,8 @@ const INSURANCE_MS = 600_000;
 
 await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
   const watching: { watcher?: Watcher } = {};
-  const adapters = openAdapters(settings, log, (unfit) => watching.watcher?.unfit(unfit));
-  const { client, objects } = adapters;
+  const adapters = openFollowing(settings, log, (unfit) => watching.watcher?.unfit(unfit));
+  const { client, objects, namespaces } = adapters;
   const [storage, secrets, git, logs] = await Promise.all([adapters.storage(), adapters.secrets(), adapters.git(), adapters.logArchive()]);
   const { broker } = await openBroker(settings, adapters, log);
   const publish = (events: readonly TidemillEvent[]) => broker.publish(events);
@@ -84,6 +84,7 @@ await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
     stop: async (grace_ms) => {
       await watcher.stop(grace_ms);
       await broker.stop(grace_ms);
+      namespaces.stop();
       client.close();
     },
   };

@@ -1,4 +1,4 @@
-// Follows all objects of one kind in all namespaces, however often the watch breaks off.
+// Follows all objects of one kind in all namespaces that are this installation's, however often the watch breaks off.
 import type { Log } from '../../../shared/host/contract.ts';
 import type { Kind, Obj } from '../../../shared/objects/kinds.ts';
 import type { Objects } from '../../../shared/ports/objects.ts';
@@ -24,6 +24,7 @@ export async function follow<K extends Kind>(objects: Pick<Objects, 'watch'>, ki
   for (let failures = 0; !signal.aborted;) {
     const began = performance.now();
     let first = true;
+    let broke = false;
     followed.begins?.();
     try {
       for await (const event of objects.watch(kind, { signal })) {
@@ -37,9 +38,11 @@ export async function follow<K extends Kind>(objects: Pick<Objects, 'watch'>, ki
       }
     } catch (error) {
       if (signal.aborted) return;
+      broke = true;
       log.warn({ kind, reason: (error as Error).message }, 'the watch of a kind broke off; it begins again');
     }
-    failures = performance.now() - began > GOOD_MS ? 1 : failures + 1;
+    // One that ended by itself, as there are other namespaces to follow, is begun again soon.
+    failures = !broke || performance.now() - began > GOOD_MS ? 1 : failures + 1;
     await pause(Math.min(LONGEST_MS, FIRST_MS * 2 ** (failures - 1)) * (0.75 + 0.5 * Math.random()), signal);
   }
 }

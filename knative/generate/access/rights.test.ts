@@ -6,7 +6,9 @@ import { kinds } from '../../../shared/objects/kinds.ts';
 import { projectFiles } from '../../../test/house/files.ts';
 import { resolveSpecifier, specifiers } from '../../../test/house/imports.ts';
 import { DONE_BY } from '../workloads/workloads.ts';
+import { INSTALLATION, isMarker, MARKER } from '../../../shared/objects/project-namespace.ts';
 import { type Rights, rights, type Thing, type Verb } from './rights.ts';
+import { projectRoles, roles } from './roles.ts';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const read = (file: string) => readFileSync(resolve(ROOT, file), 'utf8');
@@ -52,8 +54,8 @@ function uses(files: readonly string[]): string[] {
   return [...new Set(found)].filter((use) => use.split(' ')[0]! in kinds).toSorted();
 }
 
-function granted({ cluster = {}, project = {} }: Rights): string[] {
-  return [cluster, project].flatMap((table) => Object.entries(table).flatMap(([thing, verbs]) => verbs.map((verb) => `${thing} ${verb}`)));
+function granted({ cluster = {}, project = {}, system = {} }: Rights): string[] {
+  return [cluster, project, system].flatMap((table) => Object.entries(table).flatMap(([thing, verbs]) => verbs.map((verb) => `${thing} ${verb}`)));
 }
 
 const ofFolder = (name: string) => projectFiles().filter((file) => file.startsWith(`functions/${name}/`) && file.endsWith('.ts') && !file.endsWith('.test.ts'));
@@ -75,6 +77,7 @@ const BEYOND: Partial<Record<Thing, string>> = {
   Hook: 'the runner asks what Secrets hooks are kept in, as no build may name them',
   Secret: 'the value of a credential, or of a hook, stands there',
   TaskRun: 'the runner starts, looks at and ends TaskRuns',
+  ProjectNamespace: 'a list of all namespaces keeps to those of this installation',
 };
 
 test.each(Object.keys(functions))('%s may do no more than its code and its ports do', (name) => {
@@ -101,6 +104,27 @@ test.each(Object.entries(functions))('%s reads secrets only if the graph gives i
 test('every process has its row, and no row is of a process that is none', () => {
   const processes = [...Object.keys(functions), ...Object.keys(edges)].filter((name) => !(name in DONE_BY));
   expect(Object.keys(rights).toSorted()).toEqual(processes.toSorted());
+});
+
+test('nothing is written but where the installation was told to: what holds in every namespace is to look', () => {
+  for (const [name, { cluster = {} }] of Object.entries<Rights>(rights)) {
+    const { TokenReview, ...others } = cluster;
+    expect(TokenReview ?? ['create'], name).toEqual(['create']);
+    expect(new Set(['list', 'watch', ...Object.values(others).flat()]), name).toEqual(new Set(['list', 'watch']));
+  }
+});
+
+test('what tells a namespace of projects is a binding that every one of them has, and who looks for it sees no other', () => {
+  const objects = projectRoles('shop', 'mill');
+  const marker = objects.find(({ kind, metadata }) => kind === 'RoleBinding' && metadata.name === MARKER);
+  expect(marker).toMatchObject({ metadata: { namespace: 'shop', labels: { [INSTALLATION]: 'mill' } } });
+  expect(isMarker(marker as never, 'mill')).toBe(true);
+  expect(isMarker(marker as never, 'other')).toBe(false);
+  expect(isMarker({ ...marker, roleRef: { kind: 'ClusterRole', name: 'edit' } } as never, 'mill')).toBe(false);
+  const rules = roles('mill').flatMap((role) => (role['rules'] ?? []) as { resources: string[]; resourceNames?: string[] }[]);
+  const bindings = rules.filter(({ resources }) => resources.includes('rolebindings'));
+  expect(bindings.length).toBeGreaterThan(0);
+  for (const rule of bindings) expect(rule).toMatchObject({ resources: ['rolebindings'], resourceNames: [MARKER] });
 });
 
 test('nobody writes secrets but the API and, to take away what a hook left, the watcher; nobody reads them in every namespace', () => {

@@ -8,16 +8,17 @@ import type { DONE_BY } from '../workloads/workloads.ts';
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'status' | 'patch-status';
 
 /** tidemill's kinds and TaskRun; then those that are the cluster's own. */
-export type Thing = Kind | 'Secret' | 'Pod' | 'PodLog' | 'TokenReview' | 'Lease' | 'Event';
+/** A ProjectNamespace is the one RoleBinding that tells which namespaces were made ready. */
+export type Thing = Kind | 'Secret' | 'Pod' | 'PodLog' | 'TokenReview' | 'Lease' | 'Event' | 'ProjectNamespace';
 
 export type Table = Partial<Record<Thing, readonly Verb[]>>;
 
 export interface Rights {
-  /** In every namespace: tidemill's own objects, which hold no secret, wherever somebody writes them. */
+  /** In every namespace: to look for tidemill's own objects, which hold no secret. Nothing is written by these. */
   cluster?: Table;
-  /** Only in namespaces that were made ready for projects: secrets, and whatever runs somebody's code. */
+  /** Only in namespaces that were made ready for the projects of this installation. */
   project?: Table;
-  /** Only where tidemill itself runs. */
+  /** Only where tidemill itself runs: pushes are told to it, before any project is known. */
   system?: Table;
 }
 
@@ -37,34 +38,50 @@ const READS_SECRETS: Table = { Secret: ['get'] };
 const READS: readonly Verb[] = ['get', 'list', 'watch'];
 /** Of what people write, and may write wrong: then it is said on it. */
 const WATCHES: readonly Verb[] = [...READS, 'status', 'patch-status'];
+/** Of who looks at the objects of all projects: found in all namespaces, and those of others left alone. */
+const LOOKS: Table = {
+  ...Object.fromEntries((['Project', 'Pipeline', 'Execution', 'Artifact', 'Release', 'Hook', 'Credential'] as const).map((kind) => [kind, ['list', 'watch']])),
+  ProjectNamespace: ['list'],
+};
 const EVERY: readonly Verb[] = [...READS, 'create', 'patch', 'delete', 'status'];
 
 /** Every process has its row. */
 type Process = FunctionName | Exclude<keyof typeof edges, keyof typeof DONE_BY>;
 
 export const rights: Readonly<Record<Process, Rights>> = {
-  'git-push': { cluster: { ...OPENS, Project: ['get', 'list'], Push: ['get', 'list', 'create', 'status'], Release: ['get'] } },
-  'execution-requested': { cluster: { ...OPENS, Project: ['get'] } },
-  'artifact-requested': { cluster: { Artifact: ['get', 'status'], Credential: ['get'] }, project: READS_SECRETS },
+  'git-push': {
+    cluster: { Project: ['list'], ProjectNamespace: ['list'] },
+    project: { ...OPENS, Project: ['get'], Release: ['get'] },
+    system: { Push: ['get', 'list', 'create', 'status'] },
+  },
+  'execution-requested': { project: { ...OPENS, Project: ['get'] } },
+  'artifact-requested': { project: { Artifact: ['get', 'status'], Credential: ['get'], ...READS_SECRETS } },
   'artifact-resolved': {
-    cluster: { Project: ['get'], Artifact: ['get', 'status'], Execution: ['get', 'status'], Lane: ['get'], Pipeline: ['get'], Credential: ['get'] },
-    project: { ...RUNS, ...READS_SECRETS },
+    project: {
+      Project: ['get'],
+      Artifact: ['get', 'status'],
+      Execution: ['get', 'status'],
+      Lane: ['get'],
+      Pipeline: ['get'],
+      ...RUNS,
+      Credential: ['get', 'list'],
+      ...READS_SECRETS,
+    },
   },
-  'artifact-failed': { cluster: { Execution: ['get', 'status'] } },
+  'artifact-failed': { project: { Execution: ['get', 'status'] } },
   'taskrun-finished': {
-    cluster: { Execution: ['get', 'status'], Artifact: ['get', 'create', 'status'], Project: ['get', 'status'] },
-    project: RUNS,
+    project: { Execution: ['get', 'status'], Artifact: ['get', 'create', 'status'], Project: ['get', 'status'], ...RUNS },
   },
-  'execution-cancel': { cluster: { Execution: ['get', 'status'] }, project: RUNS },
-  'lane-advance': { cluster: { Lane: ['get', 'status'] } },
-  'execution-admitted': { cluster: { Execution: ['get', 'status'] }, project: RUNS },
-  'release-requested': { cluster: { Project: ['get'], Artifact: ['get', 'list'], Release: ['get', 'create', 'status'] } },
-  'hook-dispatch': { cluster: { Hook: ['get', 'list'] } },
-  'hook-delivery': { cluster: { Hook: ['get', 'status'] }, project: READS_SECRETS },
+  'execution-cancel': { project: { Execution: ['get', 'status'], ...RUNS } },
+  'lane-advance': { project: { Lane: ['get', 'status'] } },
+  'execution-admitted': { project: { Execution: ['get', 'status'], ...RUNS } },
+  'release-requested': { project: { Project: ['get'], Artifact: ['get', 'list'], Release: ['get', 'create', 'status'] } },
+  'hook-dispatch': { project: { Hook: ['get', 'list'] } },
+  'hook-delivery': { project: { Hook: ['get', 'status'], ...READS_SECRETS } },
   'storage-sweep': {},
   // What people do by the API they could do by kubectl: only in namespaces of projects.
   api: {
-    cluster: { Push: READS },
+    cluster: LOOKS,
     project: {
       Project: EVERY,
       Pipeline: READS,
@@ -77,32 +94,35 @@ export const rights: Readonly<Record<Process, Rights>> = {
       TaskRun: [...READS, 'patch', 'delete'],
       Secret: ['get', 'create', 'update', 'patch', 'delete'],
     },
+    system: { Push: READS },
   },
-  site: { project: { Project: ['get'], Release: READS } },
+  site: { cluster: { Release: ['list', 'watch'], ProjectNamespace: ['list', 'watch'] }, project: { Project: ['get'], Release: ['get'] } },
   'github-webhook': {},
   bytes: {
-    cluster: { TokenReview: ['create'], Execution: ['get'], Artifact: ['get'], Project: ['get'], Credential: ['get'] },
-    project: { Pod: ['get'], TaskRun: ['get'], Secret: ['get'] },
+    cluster: { TokenReview: ['create'] },
+    project: { Execution: ['get'], Artifact: ['get'], Project: ['get'], Credential: ['get'], Pod: ['get'], TaskRun: ['get'], Secret: ['get'] },
   },
   'dead-letters': {},
   // Sees everything of tidemill's, since anybody may change it: labels what kubectl made, answers annotations, strikes outboxes, and takes away
   // what belonged to a project that is gone.
   watcher: {
-    cluster: {
+    cluster: { ...LOOKS, ProjectNamespace: ['list', 'watch'], Lane: ['list', 'watch'], TaskRun: ['list', 'watch'] },
+    project: {
       Project: [...WATCHES, 'patch'],
       Pipeline: WATCHES,
-      Push: [...READS, 'status'],
       Execution: [...READS, 'delete', 'status'],
       Lane: [...READS, 'delete', 'status'],
       Artifact: [...WATCHES, 'patch', 'delete'],
       Release: [...WATCHES, 'patch', 'delete'],
       Hook: [...WATCHES, 'patch', 'delete'],
       Credential: WATCHES,
-      TaskRun: READS,
+      TaskRun: [...READS, 'delete'],
       Event: ['create'],
+      Pod: ['get'],
+      PodLog: ['get'],
+      Secret: ['get', 'delete'],
     },
-    project: { Pod: ['get'], PodLog: ['get'], Secret: ['get', 'delete'], TaskRun: ['delete'] },
-    system: { Lease: ['get', 'create', 'update'] },
+    system: { Lease: ['get', 'create', 'update'], Push: [...READS, 'status'], Event: ['create'] },
   },
 };
 

@@ -1,6 +1,7 @@
 // Service accounts, and the roles that the table of rights comes to.
 import { type KubeObject, labelsOf } from '../object.ts';
 import { type OwnKind, pluralOf } from '../crds/kinds.ts';
+import { INSTALLATION, MARKER } from '../../../shared/objects/project-namespace.ts';
 import { BUILD_ACCOUNT } from '../options.ts';
 import { automount, type Rights, rights, type Table, type Thing, type Verb } from './rights.ts';
 
@@ -8,9 +9,17 @@ interface PolicyRule {
   apiGroups: string[];
   resources: string[];
   verbs: string[];
+  resourceNames?: string[];
 }
 
-const CORE: Partial<Record<Thing, { group: string; resource: string }>> = {
+interface Resource {
+  group: string;
+  resource: string;
+  /** The only object of that name. */
+  name?: string;
+}
+
+const CORE: Partial<Record<Thing, Resource>> = {
   TaskRun: { group: 'tekton.dev', resource: 'taskruns' },
   Secret: { group: '', resource: 'secrets' },
   Pod: { group: '', resource: 'pods' },
@@ -18,9 +27,10 @@ const CORE: Partial<Record<Thing, { group: string; resource: string }>> = {
   TokenReview: { group: 'authentication.k8s.io', resource: 'tokenreviews' },
   Lease: { group: 'coordination.k8s.io', resource: 'leases' },
   Event: { group: 'events.k8s.io', resource: 'events' },
+  ProjectNamespace: { group: 'rbac.authorization.k8s.io', resource: 'rolebindings', name: MARKER },
 };
 
-export function resourceOf(thing: Thing): { group: string; resource: string } {
+export function resourceOf(thing: Thing): Resource {
   return CORE[thing] ?? { group: 'tidemill.dev', resource: pluralOf(thing as OwnKind) };
 }
 
@@ -29,22 +39,21 @@ const STATUS: Partial<Record<Verb, string>> = { status: 'update', 'patch-status'
 /** Kinds of one group with the same verbs share a rule. */
 function rules(table: Table): PolicyRule[] {
   const found = new Map<string, PolicyRule>();
-  const add = (apiGroup: string, resource: string, verbs: readonly string[]) => {
+  const add = ({ group: apiGroup, resource, name }: Resource, verbs: readonly string[]) => {
     if (verbs.length === 0) return;
     const key = `${apiGroup} ${verbs.join(' ')}`;
-    const rule = found.get(key) ?? { apiGroups: [apiGroup], resources: [], verbs: [...verbs] };
+    const rule = found.get(key) ?? { apiGroups: [apiGroup], resources: [], verbs: [...verbs], ...(name !== undefined && { resourceNames: [name] }) };
     rule.resources.push(resource);
     found.set(key, rule);
   };
   for (const [thing, verbs] of Object.entries(table) as [Thing, readonly Verb[]][]) {
-    const { group, resource } = resourceOf(thing);
+    const of = resourceOf(thing);
     add(
-      group,
-      resource,
+      of,
       verbs.filter((verb) => !(verb in STATUS)),
     );
     const status = verbs.flatMap((verb) => STATUS[verb] ?? []);
-    if (status.length > 0) add(group, `${resource}/status`, status);
+    if (status.length > 0) add({ ...of, resource: `${of.resource}/status` }, status);
   }
   return [...found.values()];
 }
@@ -103,7 +112,7 @@ export function roles(system: string): KubeObject[] {
 
 /** What makes a namespace ready for projects: the account that builds run as, and what functions may do there. `namespace` absent: the one that kubectl is told. */
 export function projectRoles(namespace: string | undefined, system: string): KubeObject[] {
-  const metadata = (name: string, owner?: string) => ({ name, ...(namespace && { namespace }), labels: labelsOf(owner) });
+  const metadata = (name: string, owner?: string) => ({ name, ...(namespace && { namespace }), labels: { ...labelsOf(owner), [INSTALLATION]: system } });
   const bindings = Object.entries(rights).flatMap(([name, { project }]): KubeObject[] =>
     project
       ? [
