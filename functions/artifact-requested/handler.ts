@@ -11,7 +11,7 @@ type Outcome = Awaited<ReturnType<Handler<(typeof functions)['artifact-requested
 
 export const handle: Handler<(typeof functions)['artifact-requested']> = async (event, deps) => {
   const { namespace, artifact: name } = event.data;
-  const artifact = await deps.objects.get('Artifact', { namespace, name });
+  const artifact = await deps.objects.get('Artifact', { namespace, name }, { mayLag: true });
   if (!artifact || artifact.spec.type !== 'git') return {};
   if (artifact.status?.phase === 'Resolved') return resolved(event, artifact, artifact.status);
   // It never will be anything else, and whoever waited for it was told.

@@ -9,6 +9,7 @@ import { modifyStatus } from '../../shared/host/modify.ts';
 import { beginExecution, endLeftovers, finishedEvent } from '../../shared/host/start-stage.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { GitError } from '../../shared/ports/git.ts';
+import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
 
 type Entry = (typeof functions)['artifact-resolved'];
@@ -22,9 +23,9 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   if (!name) return {};
   const { objects } = deps;
   const [project, source, execution] = await Promise.all([
-    objects.get('Project', { namespace, name: projectName }),
-    objects.get('Artifact', { namespace, name: artifact }),
-    objects.get('Execution', { namespace, name }),
+    objects.get('Project', { namespace, name: projectName }, { mayLag: true }),
+    resolvedSource(objects, { namespace, name: artifact }),
+    objects.get('Execution', { namespace, name }, { mayLag: true }),
   ]);
   if (!execution || execution.status?.phase === 'Running') return {};
   const pending = withCommit(execution.status ?? PENDING, source);
@@ -48,6 +49,12 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   // Looked at after the write: whoever writes last, this or the lane, sees the other (execution-admitted).
   if (queued.status?.phase !== 'Queued' || !(admitted || (await isIn()))) return {};
   return beginExecution(queued, queued.status, deps, event);
+}
+
+/** It was resolved a moment ago: one that is not, yet, is read again. */
+async function resolvedSource(objects: Objects, ref: Ref): Promise<Obj<'Artifact'> | undefined> {
+  const source = await objects.get('Artifact', ref, { mayLag: true });
+  return source?.status?.git ? source : objects.get('Artifact', ref);
 }
 
 /** Its pipeline is known without the repository. */

@@ -60,7 +60,7 @@ async function lanesOf({ type, data }: Event, concerned: Promise<Obj<'Project'>[
   if (type !== 'dev.tidemill.git.push.v1' && type !== 'dev.tidemill.git.tag.v1') return new Map();
   const read = async (project: Obj<'Project'>) => {
     const { namespace, name } = project.metadata;
-    return [project, await objects.get('Lane', { namespace, name: laneName(name, data.ref) })] as const;
+    return [project, await objects.get('Lane', { namespace, name: laneName(name, data.ref) }, { mayLag: true })] as const;
   };
   return new Map(await Promise.all((await concerned).slice(0, READ_AHEAD).map(read)));
 }

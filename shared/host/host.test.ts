@@ -158,6 +158,40 @@ describe('the host', () => {
   });
 });
 
+describe('a read that may lag', () => {
+  const lags = async (handle: (read: () => Promise<unknown>) => Promise<Outcome<typeof EMITTED>>, commit?: Commit) => {
+    const asked: boolean[] = [];
+    const { get } = store.objects;
+    store.objects.get = (kind, ref, options) => {
+      asked.push(options?.mayLag ?? false);
+      return get(kind, ref, options);
+    };
+    start(async (_event: unknown, { objects }: Pick<Ports, 'objects'>) => handle(() => objects.get('Release', REF, { mayLag: true })), commit && { commit });
+    await publish(event());
+    await until(() => emitted.length === 1);
+    return asked;
+  };
+
+  it('is the newest after a conflict: what somebody else wrote in between is not missed again', async () => {
+    let tries = 0;
+    const commit: Commit = async (delivery, outcome) => {
+      if (++tries <= 2) throw new Conflict('Release', REF);
+      await store.commit(delivery, outcome);
+    };
+    expect(await lags(async (read) => (await read(), output()), commit)).toEqual([true, false, false]);
+  });
+
+  it('is the newest when the event is handled again', async () => {
+    let tries = 0;
+    const handle = async (read: () => Promise<unknown>) => {
+      await read();
+      if (++tries === 1) throw new Error('not now');
+      return output();
+    };
+    expect(await lags(handle)).toEqual([true, false]);
+  });
+});
+
 describe('the host gives up', () => {
   const reason = async () => (await dead()).map((letter) => letter.reason);
 

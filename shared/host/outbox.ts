@@ -51,8 +51,8 @@ function remembering(objects: Objects, read: Map<string, Outbox>, onDecided: (ob
   };
   return (cause: string): Objects => ({
     ...objects,
-    async get(kind, ref) {
-      const object = await objects.get(kind, ref);
+    async get(kind, ref, options) {
+      const object = await objects.get(kind, ref, options);
       const entry = object && outboxOf(object).find((each) => each.cause === cause);
       if (entry) throw onDecided(object, entry);
       return object && seen(object);

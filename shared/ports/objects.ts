@@ -45,8 +45,16 @@ export interface WatchOptions {
   signal: AbortSignal;
 }
 
+export interface GetOptions {
+  /**
+   * May be as it was moments ago, where that makes the answer cheaper: Kubernetes answers from its watch cache. One that is there is never said to be
+   * missing. For what is only acted on by a write that is refused if it was not the newest.
+   */
+  mayLag?: boolean;
+}
+
 export interface Objects {
-  get<K extends Kind>(kind: K, ref: Ref): Promise<Obj<K> | undefined>;
+  get<K extends Kind>(kind: K, ref: Ref, options?: GetOptions): Promise<Obj<K> | undefined>;
   list<K extends Kind>(kind: K, options?: ListOptions): Promise<Page<Obj<K>>>;
   /** Durable when it resolves. Throws AlreadyExists, InvalidObject. */
   create<K extends Kind>(object: NewObj<K>): Promise<Obj<K>>;

@@ -94,6 +94,18 @@ export function objectsContract(adapter: string, open: () => Promise<OpenObjects
         expect(await objects.get('Lane', { namespace: home, name: 'a' })).toEqual(created);
       });
 
+      it('finds what was created just now where it may lag, too, and comes to see what was changed', async () => {
+        for (let n = 0; n < 20; n++) {
+          await objects.create(lane(`a-${n}`));
+          expect(await objects.get('Lane', { namespace: home, name: `a-${n}` }, { mayLag: true })).toBeDefined();
+        }
+        const read = async () => objects.get('Lane', { namespace: home, name: 'a-0' }, { mayLag: true });
+        await objects.updateStatus({ ...(await read())!, status: laneStatus(3) });
+        await expect.poll(async () => (await read())?.status, { timeout: 5000 }).toEqual(laneStatus(3));
+        await objects.delete('Lane', { namespace: home, name: 'a-0' });
+        await expect.poll(read, { timeout: 5000 }).toBeUndefined();
+      });
+
       it('has no object under another kind, name or namespace', async () => {
         await objects.create(lane('a'));
         expect(await objects.get('Lane', { namespace: home, name: 'b' })).toBeUndefined();

@@ -24,6 +24,8 @@ export function notesOf(object: Obj<Kind>): Note[] {
 function ofArtifact({ metadata, spec, status }: Obj<'Artifact'>): Note[] {
   const at = status?.resolvedAt ?? metadata.creationTimestamp;
   if (status?.phase === 'Resolved') {
+    // The source of an execution: that says which commit it builds.
+    if (spec.type === 'git' && spec.execution) return [];
     const what =
       spec.type === 'git' ? `${spec.ref} is ${status.git?.sha.slice(0, SHORT_SHA) ?? status.digest}` : `Version ${status.version}, ${spec.files} files`;
     return [{ type: 'Normal', reason: 'Resolved', message: what, at }];

@@ -58,18 +58,23 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
     }
   };
 
+  const read = async <K extends Kind>(kind: K, ref: Ref, query: Record<string, string> = {}): Promise<Obj<K> | undefined> => {
+    try {
+      return toObject(kind, await client.request<Raw>('GET', objectPath(kind, ref), { query }));
+    } catch (error) {
+      if (isMissing(error)) return undefined;
+      throw portError(kind, ref, error);
+    }
+  };
+
   const recent = createRecentLists((kind, options) => list(client, admit, kind, options));
 
   return {
-    get: async (kind, ref) => {
+    get: async (kind, ref, { mayLag = false } = {}) => {
       checkKind(kind);
       if (!canExist(ref)) return undefined;
-      try {
-        return toObject(kind, await client.request<Raw>('GET', objectPath(kind, ref)));
-      } catch (error) {
-        if (isMissing(error)) return undefined;
-        throw portError(kind, ref, error);
-      }
+      // What the cache does not have yet, the store may.
+      return (mayLag ? await read(kind, ref, { resourceVersion: '0' }) : undefined) ?? (await read(kind, ref));
     },
     list: (kind, options = {}) => (options.mayLag ? recent(kind, options) : list(client, admit, kind, options)),
     watch: createWatch(client, admit, { onTrouble: logTrouble(log), ...watch }),
