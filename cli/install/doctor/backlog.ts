@@ -25,7 +25,9 @@ export async function checkBacklog(resources: Resources, wanted: Wanted): Promis
 /** Of every object in the namespaces of this installation. */
 async function checkOutboxes(resources: Resources, { projects, namespace }: Wanted): Promise<Finding[]> {
   const own = Object.entries(kinds).filter(([, { apiVersion }]) => apiVersion === API_VERSION);
-  const lists = await Promise.all(own.flatMap(([kind]) => projects.map((project) => resources.list(API_VERSION, kind, { namespace: project }))));
+  // Pushes are told to the installation, before any project is known.
+  const places = (kind: string) => (kind === 'Push' ? [namespace] : projects);
+  const lists = await Promise.all(own.flatMap(([kind]) => places(kind).map((place) => resources.list(API_VERSION, kind, { namespace: place }))));
   const before = Date.now() - OLD_MS;
   const stuck = lists.flat().filter(({ status }) => {
     const outbox = (status?.['outbox'] ?? []) as Outbox;

@@ -1,8 +1,9 @@
 // Whether the namespaces that projects stand in were made ready for them.
-import { BUILD_ACCOUNT } from '../../../knative/generate/options.ts';
+import { BUILD_ACCOUNT, CONFIG } from '../../../knative/generate/options.ts';
 import { API_VERSION } from '../../../shared/objects/meta.ts';
+import { INSTALLATION, isMarker, MARKER } from '../../../shared/objects/project-namespace.ts';
 import { findTekton } from '../checks/cluster.ts';
-import type { Resources } from '../cluster/resources.ts';
+import type { Live, Resources } from '../cluster/resources.ts';
 import { type Finding, note, ok, wrong } from '../finding.ts';
 import type { Wanted } from '../options.ts';
 
@@ -10,7 +11,8 @@ export async function checkProjects(resources: Resources, wanted: Wanted, again:
   const projects = await resources.list(API_VERSION, 'Project');
   const inUse = [...new Set([...wanted.projects, ...projects.map(({ metadata }) => metadata.namespace!)])];
   const flag = await securityFlag(resources);
-  const findings = (await Promise.all(inUse.map((namespace) => ofNamespace(resources, namespace, { wanted, again, flag })))).flat();
+  const about = (namespace: string): About => ({ wanted, again, flag, there: projects.filter(({ metadata }) => metadata.namespace === namespace) });
+  const findings = (await Promise.all(inUse.map((namespace) => ofNamespace(resources, namespace, about(namespace))))).flat();
   const served = projects.filter(({ metadata }) => wanted.projects.includes(metadata.namespace!)).length;
   if (findings.every(({ state }) => state !== 'wrong')) findings.push(ok('Projects', `${served} in ${wanted.projects.join(', ')}`));
   return findings;
@@ -20,16 +22,18 @@ interface About {
   wanted: Wanted;
   again: string;
   flag: boolean;
+  /** Projects that stand in it. */
+  there: readonly Live[];
 }
 
-async function ofNamespace(resources: Resources, name: string, { wanted, again, flag }: About): Promise<Finding[]> {
+const SHOWN = 3;
+
+async function ofNamespace(resources: Resources, name: string, about: About): Promise<Finding[]> {
+  const { wanted, again, flag } = about;
   const namespace = await resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name } });
   if (!namespace) return [wrong('Projects', `the namespace ${name} is gone`, again)];
+  if (!wanted.projects.includes(name)) return whoseProjects(resources, name, about);
   const account = await resources.get({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: BUILD_ACCOUNT, namespace: name } });
-  if (!wanted.projects.includes(name)) {
-    // It may be another installation's.
-    return account ? [] : [wrong('Projects', `there are projects in ${name}, which was not made ready for them`, `${again} --project-namespace ${name}`)];
-  }
   const findings: Finding[] = [];
   if (!account) findings.push(wrong('Projects', `${name} has no service account ${BUILD_ACCOUNT}, which builds run as`, again));
   if (namespace.metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'restricted' && !flag)
@@ -41,6 +45,23 @@ async function ofNamespace(resources: Resources, name: string, { wanted, again, 
       ),
     );
   return findings;
+}
+
+/** Of a namespace that was not made ready for this installation: nothing happens there, unless it is another's. */
+async function whoseProjects(resources: Resources, name: string, { wanted, again, there }: About): Promise<Finding[]> {
+  const titles = there.map(({ metadata }) => metadata.name).toSorted();
+  const what = `Project ${titles.slice(0, SHOWN).join(', ')}${titles.length > SHOWN ? ` and ${titles.length - SHOWN} more` : ''} in ${name}`;
+  const alone = `${what}: nothing comes of ${titles.length > 1 ? 'them' : 'it'}, as the namespace`;
+  if (name === wanted.namespace)
+    return [
+      wrong('Projects', `${alone} is that of tidemill itself, where nothing is built`, `Make it in another namespace; ${again} --project-namespace NAME`),
+    ];
+  const prepare = `${again} --project-namespace ${name}`;
+  const binding = await resources.get({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: MARKER, namespace: name } });
+  const other = binding?.metadata.labels?.[INSTALLATION];
+  if (!binding || other === undefined || !isMarker(binding as never, other)) return [wrong('Projects', `${alone} was not made ready for projects`, prepare)];
+  const installed = await resources.get({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG.all, namespace: other } });
+  return installed ? [] : [wrong('Projects', `${alone} was made ready for an installation in ${other}, and there is none`, prepare)];
 }
 
 /** Whether Tekton's init containers are restricted themselves. */
