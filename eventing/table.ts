@@ -16,7 +16,7 @@ const folder = (name: string) => `[${name}](../functions/${name}/)`;
 /** One row for each function. */
 export function functionTable(): string {
   const handlers = Object.entries(functions).map(([name, f]) => [folder(name), names(f.consumes) + at(name), f.does, names(f.emits), f.needs.join(', ')]);
-  const http = Object.entries(edges).map(([name, e]) => [folder(name), 'HTTP, or the clock', e.does, names(e.emits), e.needs.join(', ')]);
+  const http = Object.entries(edges).map(([name, e]) => [folder(name), 'HTTP, or what it watches', e.does, names(e.emits), e.needs.join(', ')]);
   return table(['function', 'takes', 'does', 'emits', 'ports'], [...http, ...handlers]);
 }
 

@@ -109,8 +109,6 @@ export const functions = {
     consumes: [tick],
     emits: [],
     needs: ['storage'],
-    // Two at once would do the same work.
-    concurrency: 1,
   },
 } as const satisfies Record<string, FunctionEntry>;
 
