@@ -55,9 +55,9 @@ export const wrongMethod: Notice = {
 };
 export const broken: Notice = { status: 500, title: 'Something is wrong here', text: ['The site’s files could not be read. The server’s log says why.'] };
 
-/** Of `branch--project` as of `project`. */
+/** Of `branch--project` as of `project`, with or without `.namespace` behind it. */
 export function projectOf(host: string): string {
-  return host.split('--').at(-1) ?? host;
+  return host.split('.', 1)[0]!.split('--').at(-1)!;
 }
 
 const FIXED = ['Cache-Control', 'no-store', 'X-Content-Type-Options', 'nosniff', 'Content-Security-Policy', "default-src 'none'; style-src 'unsafe-inline'"];

@@ -1,14 +1,15 @@
 // Serves what is released: a host name is a release, a release is a version, a version is a list of files with their digests.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Log } from '../../shared/host/contract.ts';
-import type { Objects } from '../../shared/ports/objects.ts';
+import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { Storage } from '../../shared/ports/storage.ts';
 import { answerFile, type Sources } from './answer.ts';
 import { createContent } from './content.ts';
 import { mayBeHashed } from './media.ts';
 import { badRequest, broken, noSite, notDeployed, notFound, projectOf, retired, sendNotice, wrongMethod } from './pages.ts';
 import { parseTarget, type Target } from './path.ts';
-import { createReleases, type Live } from './releases.ts';
+import { allNamespaces, oneNamespace } from './releases/places.ts';
+import { createReleases, type Live } from './releases/releases.ts';
 import type { IndexedFile, SiteIndex } from './site-index.ts';
 import { type Visit, visitOf } from './visit.ts';
 
@@ -18,36 +19,51 @@ export interface SiteOptions {
   log: Log;
   /** Of the releases that are served. Default "default". */
   namespace?: string;
+  /** Those of all namespaces are; `namespace` has those whose project is not known. */
+  everywhere?: boolean;
 }
 
 export interface Site {
-  /** `host`: first label of the host name: a project, or <branch>--<project>. Never throws; resolves when the answer is sent. */
+  /** `host`: what stands before the sites' domain: a project, or <branch>--<project>, and .<namespace> where that is said. Never throws; resolves when the answer is sent. */
   (req: IncomingMessage, res: ServerResponse, host: string): void | Promise<void>;
   /** Ends the watch on releases. */
   close(): void;
 }
 
-/** A DNS label, in lower case. */
-const LABEL = /^[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
+/** Longer names are no host names of ours. */
+const MAX_SHOWN = 127;
+
+/** The release that a host name means. */
+interface Place {
+  host: string;
+  at: Ref;
+}
 
 interface Context extends Sources {
   objects: Objects;
-  namespace: string;
   log: Log;
 }
 
-export function createSite({ objects, storage, log, namespace = 'default' }: SiteOptions): Site {
-  const context: Context = { objects, namespace, log, storage, content: createContent(storage) };
-  const releases = createReleases({ objects, namespace, log });
+export function createSite({ objects, storage, log, namespace = 'default', everywhere = false }: SiteOptions): Site {
+  const context: Context = { objects, log, storage, content: createContent(storage) };
+  const releases = createReleases({ objects, namespace: everywhere ? undefined : namespace, log });
+  const places = everywhere ? allNamespaces({ objects, namespace, log }) : oneNamespace(namespace);
 
   const answer = (req: IncomingMessage, res: ServerResponse, host: string): void | Promise<void> => {
     if (req.method !== 'GET' && req.method !== 'HEAD') return sendNotice(req, res, wrongMethod);
     const target = parseTarget(req.url ?? '/');
     if (!target) return sendNotice(req, res, badRequest);
-    if (!LABEL.test(host)) return sendNotice(req, res, noSite(host.slice(0, 63)));
-    const live = releases.get(host);
-    if (live instanceof Promise) return live.then((found) => answerLive(req, res, host, target, found, context));
-    return answerLive(req, res, host, target, live, context);
+    const place = places.of(host);
+    if (place instanceof Promise) return place.then((found) => answerAt(req, res, { host, at: found }, target));
+    return answerAt(req, res, { host, at: place }, target);
+  };
+
+  const answerAt = (req: IncomingMessage, res: ServerResponse, { host, at }: { host: string; at: Ref | undefined }, target: Target): void | Promise<void> => {
+    if (!at) return sendNotice(req, res, noSite(host.slice(0, MAX_SHOWN)));
+    const place = { host, at };
+    const live = releases.get(at);
+    if (live instanceof Promise) return live.then((found) => answerLive(req, res, place, target, found, context));
+    return answerLive(req, res, place, target, live, context);
   };
 
   const site = (req: IncomingMessage, res: ServerResponse, host: string): void | Promise<void> => {
@@ -58,7 +74,11 @@ export function createSite({ objects, storage, log, namespace = 'default' }: Sit
       return fail(req, res, host, error, log);
     }
   };
-  return Object.assign(site, { close: () => releases.close() });
+  const close = () => {
+    releases.close();
+    places.close();
+  };
+  return Object.assign(site, { close });
 }
 
 function fail(req: IncomingMessage, res: ServerResponse, host: string, error: unknown, log: Log): void {
@@ -67,9 +87,9 @@ function fail(req: IncomingMessage, res: ServerResponse, host: string, error: un
   else sendNotice(req, res, broken);
 }
 
-function answerLive(req: IncomingMessage, res: ServerResponse, host: string, target: Target, live: Live | undefined, context: Context): void | Promise<void> {
-  if (!live) return answerUnknown(req, res, host, context);
-  if (!live.current) return sendNotice(req, res, retired(host));
+function answerLive(req: IncomingMessage, res: ServerResponse, place: Place, target: Target, live: Live | undefined, context: Context): void | Promise<void> {
+  if (!live) return answerUnknown(req, res, place, context);
+  if (!live.current) return sendNotice(req, res, retired(place.host));
   const visit = visitOf(req.headers, live.current, live);
   const index = context.content.index(visit.version.manifest);
   if (index instanceof Promise) return index.then((found) => answerPath(req, res, target, live, visit, found, context));
@@ -77,9 +97,9 @@ function answerLive(req: IncomingMessage, res: ServerResponse, host: string, tar
 }
 
 /** A project that has had no release is a site to be; anything else is none. */
-async function answerUnknown(req: IncomingMessage, res: ServerResponse, host: string, { objects, namespace }: Context): Promise<void> {
-  const name = projectOf(host);
-  const project = name === '' ? undefined : await objects.get('Project', { namespace, name });
+async function answerUnknown(req: IncomingMessage, res: ServerResponse, { host, at }: Place, { objects }: Context): Promise<void> {
+  const name = projectOf(at.name);
+  const project = name === '' ? undefined : await objects.get('Project', { namespace: at.namespace, name });
   sendNotice(req, res, project ? notDeployed(host) : noSite(host));
 }
 

@@ -1,7 +1,7 @@
 // Which version a request is to be answered from: a page that a person goes to is always the current one, and what it then loads comes
 // from the same one, which a cookie remembers.
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Live, Version } from './releases.ts';
+import type { Live, Version } from './releases/releases.ts';
 
 const COOKIE = 'tidemill-version';
 const COOKIE_VALUE = /(?:^|;\s*)tidemill-version=([\w.+-]{1,128})(?:;|$)/;

@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSite } from '../../functions/site/site.ts';
+import type { Ref } from '../../shared/ports/objects.ts';
 import type { Digest, Storage } from '../../shared/ports/storage.ts';
 import type { Deployment } from '../../shared/objects/release.ts';
 import { encodeManifest, manifestOf, type SiteFile } from '../../shared/site/manifest.ts';
@@ -23,21 +24,24 @@ export interface SiteServer {
   /** Stores a version's files; gives the manifest's digest. */
   store(files: Files): Promise<Digest>;
   /** Makes the version current, and the one before the newest of the history. */
-  point(host: string, version: string, manifest: Digest, site?: SiteOptions): Promise<void>;
+  point(host: string, version: string, manifest: Digest, site?: SiteOptions, namespace?: string): Promise<void>;
   close(): Promise<void>;
 }
 
 const NAMESPACE = 'default';
+const DOMAIN = '.localhost';
 
-export async function startSite(): Promise<SiteServer> {
+/** `everywhere`: the sites of all namespaces, as in a cluster. */
+export async function startSite({ everywhere = false } = {}): Promise<SiteServer> {
   const directory = mkdtempSync(join(tmpdir(), 'tidemill-site-'));
   const storage = createFsStorage({ directory });
   const store = openStore(':memory:');
   const { objects } = store;
   const errors: unknown[] = [];
   const note = (fields: object): void => void errors.push(fields);
-  const site = createSite({ objects, storage, log: { info: () => {}, warn: note, error: note } });
-  const server = createServer((req, res) => void site(req, res, (req.headers.host ?? '').split('.')[0] ?? ''));
+  const site = createSite({ objects, storage, log: { info: () => {}, warn: note, error: note }, everywhere });
+  const hostOf = (host = '') => (everywhere ? host.slice(0, -DOMAIN.length) : (host.split('.')[0] ?? ''));
+  const server = createServer((req, res) => void site(req, res, hostOf(req.headers.host)));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
 
   return {
@@ -47,7 +51,7 @@ export async function startSite(): Promise<SiteServer> {
     objects,
     errors,
     store: (files) => storeFiles(storage, files),
-    point: (host, version, manifest, options) => point(objects, host, { version, manifest }, options),
+    point: (host, version, manifest, options, namespace = NAMESPACE) => point(objects, { namespace, name: host }, { version, manifest }, options),
     close: async () => {
       site.close();
       server.closeAllConnections();
@@ -68,11 +72,11 @@ async function storeFiles(storage: Storage, files: Files): Promise<Digest> {
 
 async function point(
   objects: SiteServer['objects'],
-  host: string,
+  ref: Ref,
   { version, manifest }: { version: string; manifest: Digest },
   site?: SiteOptions,
 ): Promise<void> {
-  const ref = { namespace: NAMESPACE, name: host };
+  const host = ref.name;
   const spec = { project: host.split('--').at(-1) ?? host, environment: 'production', host };
   const release = (await objects.get('Release', ref)) ?? (await objects.create<'Release'>({ kind: 'Release', metadata: ref, spec }));
   const before = release.status;

@@ -96,7 +96,10 @@ export const rights: Readonly<Record<Process, Rights>> = {
     },
     system: { Push: READS },
   },
-  site: { cluster: { Release: ['list', 'watch'], ProjectNamespace: ['list', 'watch'] }, project: { Project: ['get'], Release: ['get'] } },
+  site: {
+    cluster: { Project: ['list', 'watch'], Release: ['list', 'watch'], ProjectNamespace: ['list', 'watch'] },
+    project: { Project: ['get'], Release: ['get'] },
+  },
   'github-webhook': {},
   bytes: {
     cluster: { TokenReview: ['create'] },

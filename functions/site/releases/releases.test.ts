@@ -1,9 +1,9 @@
 // The cache of releases, on a real store whose answers are delayed, and whose watch breaks.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { Objects } from '../../shared/ports/objects.ts';
-import { Expired } from '../../shared/ports/objects.ts';
-import { openStore, type Store } from '../../shared/store/store.ts';
+import type { Objects } from '../../../shared/ports/objects.ts';
+import { Expired } from '../../../shared/ports/objects.ts';
+import { openStore, type Store } from '../../../shared/store/store.ts';
 import { createReleases, type Releases } from './releases.ts';
 
 let store: Store;
@@ -42,12 +42,12 @@ const start = (changed: Partial<Objects> = {}): void => {
   };
   releases = createReleases({ objects, namespace: 'default', log });
 };
-const seen = async (): Promise<string | undefined> => (await releases.get('shop'))?.current?.name;
+const seen = async (): Promise<string | undefined> => (await releases.get(ref))?.current?.name;
 
 it('reads a release once, and again only when it changes', async () => {
   await release(1);
   start();
-  await expect.poll(async () => ((await seen()) === '1' ? releases.get('shop') instanceof Promise : true)).toBe(false);
+  await expect.poll(async () => ((await seen()) === '1' ? releases.get(ref) instanceof Promise : true)).toBe(false);
   const before = reads;
   for (let i = 0; i < 100; i++) await seen();
   expect(reads).toBe(before);
@@ -58,7 +58,7 @@ it('reads a release once, and again only when it changes', async () => {
 
 it('learns of a host that was unknown', async () => {
   start();
-  await expect.poll(async () => ((await seen()) === undefined ? releases.get('shop') instanceof Promise : true)).toBe(false);
+  await expect.poll(async () => ((await seen()) === undefined ? releases.get(ref) instanceof Promise : true)).toBe(false);
   await release(1);
   await expect.poll(seen, { interval: 2 }).toBe('1');
 });
