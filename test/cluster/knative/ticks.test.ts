@@ -111,6 +111,10 @@ test('on Knative a PingSource wakes the function, which sleeps, and what was lef
     expect(Math.abs(Date.parse(listener.heard[0]!.time) % 60_000)).toBeLessThan(5000);
     expect(await bucket.keys()).toEqual(['kept']);
   } finally {
+    // First the Triggers: their subscriptions cannot end without the channel, and a namespace takes all of it away at once.
+    await kubectl('-n', namespace, 'delete', 'triggers', '--all');
+    const subscriptions = () => kubectl('-n', namespace, 'get', 'subscriptions.messaging.knative.dev', '-o', 'name');
+    for (const until = Date.now() + 30_000; Date.now() < until && (await subscriptions()) !== ''; await sleep(200));
     await kubectl('delete', 'namespace', namespace, '--ignore-not-found', '--wait=false');
     listener.server.closeAllConnections();
     listener.server.close();
