@@ -46,10 +46,15 @@ export function createTektonRunner(options: TektonRunnerOptions): Runner {
     }
   };
 
+  const stepAction = async ({ namespace, name }: Ref): Promise<object | undefined> => {
+    const path = `/apis/tekton.dev/v1beta1/namespaces/${encodeURIComponent(namespace)}/stepactions/${encodeURIComponent(name)}`;
+    return (await missingIsUndefined(client.request<{ spec: object }>('GET', path)))?.spec;
+  };
+
   return {
     async start(taskRun) {
       const isOfExecution = taskRun.metadata.labels?.[LABEL.execution] !== undefined;
-      if (options.reserved && isOfExecution) await checkSecrets(taskRun.spec, taskRun.metadata.namespace, options.reserved);
+      if (options.reserved && isOfExecution) await checkSecrets(taskRun.spec, taskRun.metadata.namespace, { reserved: options.reserved, stepAction });
       const owner = taskRun.metadata.ownerReferences?.[0] ?? (await options.owner?.(taskRun));
       const manifest = manifestOf(taskRun, owner, options);
       try {

@@ -77,6 +77,7 @@ const BEYOND: Partial<Record<Thing, string>> = {
   Hook: 'the runner asks what Secrets hooks are kept in, as no build may name them',
   Secret: 'the value of a credential, or of a hook, stands there',
   TaskRun: 'the runner starts, looks at and ends TaskRuns',
+  StepAction: 'the runner looks which Secrets those name that a build refers to',
   ProjectNamespace: 'a list of all namespaces keeps to those of this installation',
 };
 

@@ -9,7 +9,7 @@ export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'd
 
 /** tidemill's kinds and TaskRun; then those that are the cluster's own. */
 /** A ProjectNamespace is the one RoleBinding that tells which namespaces were made ready. */
-export type Thing = Kind | 'Secret' | 'Pod' | 'PodLog' | 'TokenReview' | 'Lease' | 'Event' | 'ProjectNamespace';
+export type Thing = Kind | 'Secret' | 'Pod' | 'PodLog' | 'TokenReview' | 'Lease' | 'Event' | 'ProjectNamespace' | 'StepAction';
 
 export type Table = Partial<Record<Thing, readonly Verb[]>>;
 
@@ -30,7 +30,7 @@ const OPENS: Table = {
 };
 
 /** Starts TaskRuns, or ends those that run for nobody; what builds may not name is what credentials and hooks are kept in. */
-const RUNS: Table = { TaskRun: ['get', 'create', 'patch'], Credential: ['list'], Hook: ['list'] };
+const RUNS: Table = { TaskRun: ['get', 'create', 'patch'], StepAction: ['get'], Credential: ['list'], Hook: ['list'] };
 
 /** Sends the credential of a Project's repository. */
 const READS_SECRETS: Table = { Secret: ['get'] };

@@ -21,6 +21,7 @@ interface Resource {
 
 const CORE: Partial<Record<Thing, Resource>> = {
   TaskRun: { group: 'tekton.dev', resource: 'taskruns' },
+  StepAction: { group: 'tekton.dev', resource: 'stepactions' },
   Secret: { group: '', resource: 'secrets' },
   Pod: { group: '', resource: 'pods' },
   PodLog: { group: '', resource: 'pods/log' },
