@@ -79,6 +79,20 @@ function taskRun(name: string, taskSpec: object, spec: object = {}): NewObj<'Tas
 
 const step = (script: string, name = 'a', more: object = {}) => ({ name, image: under.image, script, ...more });
 
+test('a StepAction of the namespace that names what a credential is kept in is no step of a build', async () => {
+  const { client, namespace } = under;
+  const runner = createTektonRunner({ client, reserved: () => Promise.resolve(new Set(['github-token'])) });
+  const clone = { image: under.image, script: 'true', env: [{ name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'github-token', key: 'value' } } }] };
+  for (const [name, spec] of Object.entries({ clone, greet: { image: under.image, script: 'true' } }))
+    await client.request('POST', `/apis/tekton.dev/v1beta1/namespaces/${namespace}/stepactions`, {
+      body: { apiVersion: 'tekton.dev/v1beta1', kind: 'StepAction', metadata: { name }, spec },
+    });
+  await expect(runner.start(taskRun('clones', { steps: [{ name: 'a', ref: { name: 'clone' } }] }))).rejects.toThrow(InvalidTaskRun);
+  expect(await runner.get(ref('clones'))).toBeUndefined();
+  await runner.start(taskRun('greets', { steps: [{ name: 'a', ref: { name: 'greet' } }] }));
+  await expect.poll(() => runner.get(ref('greets')).then((found) => succeeded(found?.status)?.status), { timeout: 60_000 }).toBe('True');
+});
+
 async function ended(name: string): Promise<Obj<'TaskRun'>> {
   return until(async () => {
     const found = await under.runner.get(ref(name));
