@@ -1,6 +1,6 @@
 // The port Objects on Kubernetes: tidemill's custom resources, and Tekton's TaskRuns.
 import type { Log } from '../../host/contract.ts';
-import { InvalidObject, type Kind, type NewObj, type Obj } from '../../objects/kinds.ts';
+import { InvalidObject, type Kind, type Obj } from '../../objects/kinds.ts';
 import type { Objects, Ref } from '../../ports/objects.ts';
 import type { KubeClient } from '../client/client.ts';
 import { type Raw, toObject } from './convert.ts';
@@ -36,8 +36,6 @@ export interface KubernetesObjectsOptions {
 }
 
 export interface KubernetesObjects extends Objects {
-  /** Finishes a create that was killed between its two writes: see createWrites. Throws NotFound, InvalidObject. */
-  completeStatus<K extends Kind>(object: NewObj<K>): Promise<Obj<K>>;
   /** Server-side apply: owns the fields that are given and no others. Throws FieldConflict (a Conflict), InvalidObject. */
   apply<K extends Kind>(object: Applied<K>, options?: ApplyOptions): Promise<Obj<K>>;
 }

@@ -79,25 +79,6 @@ export function createWrites(client: KubeClient, fieldManager: string) {
       return toWritten(kind, isEmpty(status) ? made : await firstStatus(kind, made, status));
     },
 
-    /**
-     * Finishes a create that was killed between its two writes: gives the object the status that it was to have, if it has none.
-     * Returns the object as it is then. Throws NotFound, InvalidObject.
-     */
-    async completeStatus<K extends Kind>(object: NewObj<K>): Promise<Obj<K>> {
-      const { kind } = object;
-      checkMetadata(kind, object.metadata);
-      const status = object.status === undefined ? undefined : parseStatus(kind, object.status);
-      const ref = refOf(object.metadata);
-      const there = await send(kind, ref, 'GET', objectPath(kind, ref), {});
-      if (isEmpty(status) || !isEmpty(there.status)) return toWritten(kind, there);
-      try {
-        return toWritten(kind, await firstStatus(kind, there, status));
-      } catch (error) {
-        if (!(error instanceof AlreadyExists)) throw error;
-        return toWritten(kind, await send(kind, ref, 'GET', objectPath(kind, ref), {}));
-      }
-    },
-
     /** By JSON patch: what others keep in the metadata (owners, finalizers) is left alone, and an object that is gone is never made again. */
     async update<K extends Kind>(object: Obj<K>): Promise<Obj<K>> {
       const { kind, metadata } = object;

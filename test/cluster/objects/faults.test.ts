@@ -6,7 +6,7 @@ import { createKubeClient, type KubeClient } from '../../../shared/kubernetes/cl
 import { KubeError } from '../../../shared/kubernetes/client/error.ts';
 import { createKubernetesObjects, type KubernetesObjects } from '../../../shared/kubernetes/objects/objects.ts';
 import type { NewObj } from '../../../shared/objects/kinds.ts';
-import { AlreadyExists, Expired, NotFound, type WatchEvent, type WatchOptions } from '../../../shared/ports/objects.ts';
+import { AlreadyExists, Conflict, Expired, type WatchEvent, type WatchOptions } from '../../../shared/ports/objects.ts';
 import { fromEnv } from '../env.ts';
 import { untilAlone } from './alone.ts';
 import { ensureCrds } from './crds.ts';
@@ -232,11 +232,9 @@ describe('a write', () => {
     expect((await truth.get('Lane', { namespace, name: 'a' }))?.status).toBeUndefined();
     proxy.decide = () => 'pass';
     await expect(objects.create({ ...lane('a'), status: status(1) })).rejects.toBeInstanceOf(AlreadyExists);
-    const completed = await objects.completeStatus({ ...lane('a'), status: status(1) });
-    expect(completed).toMatchObject({ status: status(1) });
-    const again = await objects.completeStatus({ ...lane('a'), status: status(2) });
-    expect(again).toEqual(completed);
-    await expect(objects.completeStatus({ ...lane('b'), status: status(1) })).rejects.toBeInstanceOf(NotFound);
+    const there = await objects.get('Lane', { namespace, name: 'a' });
+    expect(await objects.updateStatus({ ...there!, status: status(1) })).toMatchObject({ status: status(1) });
+    await expect(objects.updateStatus({ ...there!, status: status(2) })).rejects.toBeInstanceOf(Conflict);
   });
 
   test('of labels and status that is killed in between is decided again, and then whole', async () => {
