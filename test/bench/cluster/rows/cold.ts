@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 import { execPath } from 'node:process';
 import { hookLabels, projectLabels, taskRunName } from '../../../../shared/decisions/names.ts';
+import { tickEvent } from '../../../../shared/events/tick.ts';
 import { createKubernetesObjects } from '../../../../shared/kubernetes/objects/objects.ts';
 import type { Obj, SpecOf } from '../../../../shared/objects/kinds.ts';
 import { type RawTaskRun, taskRunOf, taskRunPath } from '../../../../shared/tekton/taskrun/object.ts';
@@ -109,6 +110,7 @@ async function oneRound({ ground, namespace, url, repository, chain }: World, ro
   await drive(eventOf('dev.tidemill.execution.cancel-requested.v1', { ...of, execution: second, reason: 'enough' }));
   await drive(eventOf('dev.tidemill.execution.requested.v1', { ...of, trigger: 'user', ref: `refs/heads/none-${round}` }));
   await drive(eventOf('dev.tidemill.release.requested.v1', { ...of, environment: 'production', action: 'deploy', version: `none-${round}`, trigger: 'user' }));
+  await drive(tickEvent('storage-sweep', Date.now(), namespace));
   const body = pushBody({ repository: url, before: someSha(), after: sha });
   samples.push(await chain.ask('github-webhook', '/webhooks/github', signedHeaders(body, SECRET), body));
   return samples;
