@@ -40,7 +40,8 @@ export function createCli(program: Command, io: Io): Cli {
     options: () => program.opts<ServerOptions>(),
     client: async () => {
       const [{ findServer }, { createClient }] = await Promise.all([import('./client/find-server.ts'), import('./client/client.ts')]);
-      return createClient(await findServer(program.opts<ServerOptions>(), io));
+      const options = program.opts<ServerOptions & { namespace?: string }>();
+      return createClient(await findServer(options, io), options.namespace);
     },
     answer: (value, text) => {
       if (program.opts<{ json?: boolean }>().json) io.stdout.write(`${JSON.stringify(value, null, 2)}\n`);

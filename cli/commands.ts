@@ -7,6 +7,9 @@ export interface Entry {
   load: () => Promise<Define>;
 }
 
+/** Groups of commands that ask a server, of which projects may stand in many namespaces. */
+export const ASKING: ReadonlySet<Entry['group']> = new Set(['Projects', 'Builds', 'Releases', 'Connections']);
+
 export const commands: Record<string, Entry> = {
   server: { group: 'Run it', summary: 'run everything on this machine', load: async () => (await import('./commands/server.ts')).define },
   add: { group: 'Projects', summary: 'build and serve a repository', load: async () => (await import('./commands/add.ts')).define },

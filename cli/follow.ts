@@ -51,7 +51,7 @@ export async function followRun(client: Client, { project, execution, progress, 
   let run: ExecutionView | undefined;
   const releases = new Map<string, ReleaseView>();
   try {
-    for await (const change of client.watchProject(project.name, AbortSignal.any([signal, patience.signal]), execution)) {
+    for await (const change of client.within(project.namespace).watchProject(project.name, AbortSignal.any([signal, patience.signal]), execution)) {
       if (change.kind === 'Release') releases.set(change.object.environment, change.object);
       else if (!run || run.name === change.object.name) run = change.object;
       if (!run) continue;

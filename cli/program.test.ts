@@ -293,3 +293,42 @@ describe('hooks and dead letters', () => {
     expect((await cli.run('deadletters', 'redrive', '17')).code).toBe(4);
   });
 });
+
+describe('projects in several namespaces', () => {
+  let many: TestApi;
+  let far: TestCli;
+  beforeEach(async () => {
+    many = openTestApi([], { namespaces: new Set(['default', 'docs']) });
+    far = await openTestCli(many);
+  });
+  afterEach(async () => {
+    await far.close();
+    await many.close();
+  });
+
+  test('are made where --namespace says, listed with it where there are several, and told apart by it', async () => {
+    const made = await far.run('add', 'shop', repository.path, '--namespace', 'docs', '--no-wait', '--json');
+    expect(json<{ project: object }>(made.out).project).toMatchObject({ name: 'shop', namespace: 'docs' });
+    expect((await far.run('list')).out).toMatch(/^shop /m);
+    expect((await far.run('--namespace', 'docs', 'status', 'shop')).code).toBe(0);
+    expect((await far.run('add', 'shop', repository.path, '--no-wait')).code).toBe(0);
+    expect((await far.run('list')).out).toMatch(/^default\/shop [^]*^docs\/shop /m);
+    expect((await far.run('list', '--namespace', 'docs')).out).toMatch(/^shop /m);
+    for (const words of [
+      ['status', 'shop'],
+      ['list', 'shop'],
+      ['logs', 'shop'],
+      ['remove', 'shop', '--yes'],
+    ])
+      expect(await far.run(...words)).toMatchObject({ code: 2, err: expect.stringContaining('in each of default, docs. Say which is meant') as string });
+    expect((await far.run('remove', 'shop', '--yes', '--namespace', 'docs')).code).toBe(0);
+    expect((await far.run('remove', 'shop', '--yes')).code).toBe(0);
+    expect(await far.run('list', '--namespace', 'none')).toMatchObject({ code: 4, err: expect.stringContaining('they stand in default, docs') as string });
+  });
+
+  test('--namespace of a command of an installation is its own', async () => {
+    expect((await far.run('doctor', '--help')).out).toMatch(/--namespace <name> +where tidemill itself runs/);
+    expect((await far.run('doctor', '--help')).out).not.toContain('of the projects meant');
+    expect((await far.run('list', '--help')).out).toContain('of the projects meant');
+  });
+});

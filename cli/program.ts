@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { type Cli, createCli } from './cli.ts';
-import { commands } from './commands.ts';
+import { ASKING, commands } from './commands.ts';
 import { CliError, EXIT, EXIT_HELP } from './exit.ts';
 import { type Io, processIo } from './terminal/io.ts';
 
@@ -49,6 +49,9 @@ function createProgram(io: Io): Command {
 /** The command that is meant in full; of the others only what the list in the help shows. */
 async function addCommands(program: Command, cli: Cli, argv: readonly string[]): Promise<void> {
   const meant = argv.find((word) => Object.hasOwn(commands, word));
+  // The others have an option of that name, which means another.
+  if (meant === undefined || ASKING.has(commands[meant]!.group))
+    program.option('--namespace <name>', 'of the projects meant, where a cluster has them in several (default: wherever the name is found)');
   for (const [name, entry] of Object.entries(commands)) {
     program.commandsGroup(`${entry.group}:`);
     if (name === meant) (await entry.load())(program, cli);

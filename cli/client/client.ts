@@ -25,9 +25,18 @@ type Query = Record<string, string | number | undefined>;
 
 const WAIT_FOR_RELEASE_S = 30;
 
-export type Client = ReturnType<typeof createClient>;
+export interface Client extends ReturnType<typeof createCalls> {
+  /** The same, of one namespace. */
+  within(namespace: string): Client;
+}
 
-export function createClient(server: Server) {
+/** `namespace`: of all that is asked for; absent: names are found wherever they stand. */
+export function createClient(server: Server, namespace?: string): Client {
+  return { ...createCalls(server, namespace), within: (other) => createClient(server, other) };
+}
+
+function createCalls(server: Server, namespace: string | undefined) {
+  const search = (query: Query) => searchOf({ ...query, namespace });
   const get = <T>(path: string, query: Query = {}) => call<T>(server, 'GET', path + search(query));
   // Each command is one request, told as often as it takes.
   const send = <T>(method: Method, path: string, body?: unknown, query: Query = {}) =>
@@ -41,7 +50,7 @@ export function createClient(server: Server) {
     addProject: (project: CreateProject) => send<CreatedProject>('POST', '/projects', project),
     changeProject: (name: string, change: Record<string, unknown>) => send<ProjectView>('PATCH', at('projects', name), change),
     removeProject: (name: string) => send<DeletedProject>('DELETE', at('projects', name)),
-    watch: (signal: AbortSignal) => lines<Change>(server, '/watch', signal),
+    watch: (signal: AbortSignal) => lines<Change>(server, `/watch${search({})}`, signal),
     watchProject: (name: string, signal: AbortSignal, execution?: string) =>
       lines<Change>(server, at('projects', name, 'watch') + search({ execution }), signal),
 
@@ -80,7 +89,7 @@ export function createClient(server: Server) {
   };
 }
 
-function search(query: Query): string {
+function searchOf(query: Query): string {
   const given = Object.entries(query).filter((entry): entry is [string, string | number] => entry[1] !== undefined);
   return given.length > 0 ? `?${new URLSearchParams(given.map(([key, value]): [string, string] => [key, String(value)])).toString()}` : '';
 }

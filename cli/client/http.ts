@@ -94,7 +94,9 @@ async function problemOf(response: Response, server: Server): Promise<CliError> 
       `${server.url} does not let us in (${response.status}). The token of its data folder is wanted: use --data DIR, --token-file FILE, or TIDEMILL_TOKEN.`,
     );
   }
-  const code = response.status >= 500 ? EXIT.serverError : EXIT.refused;
+  // Two things have the name: no other reading of the word is meant by that.
+  const isAmbiguous = problem?.type === 'urn:tidemill:problem:ambiguous';
+  const code = response.status >= 500 ? EXIT.serverError : isAmbiguous ? EXIT.usage : EXIT.refused;
   if (!problem?.detail) return new CliError(code, `${server.url} answered ${response.status}, and not as tidemill does. Is it a tidemill server?`);
   const more = (problem.errors ?? []).length > 1 ? problem.errors!.map(({ path, message }) => `\n  ${path}: ${message}`).join('') : '';
   return new CliError(code, plainLines(problem.detail + more));

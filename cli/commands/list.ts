@@ -6,7 +6,7 @@ import { executionPhase } from '../../shared/objects/execution.ts';
 import type { Cli, Define } from '../cli.ts';
 import type { Client, Listed } from '../client/client.ts';
 import { CliError, EXIT } from '../exit.ts';
-import { ago, bytes, counted, duration, shortRef, shortSha, table } from '../terminal/format.ts';
+import { ago, bytes, counted, duration, shortRef, shortSha, table, titles } from '../terminal/format.ts';
 import { plain, type Style } from '../terminal/io.ts';
 
 export const define: Define = (program, cli) => {
@@ -31,10 +31,11 @@ export const define: Define = (program, cli) => {
 };
 
 function listProjects(cli: Cli, found: Listed<ProjectView>): void {
+  const title = titles(found.items);
   const rows = found.items.map((project) => {
     const live = project.releases.find((release) => release.environment === 'production')?.current;
     const last = project.lastExecution;
-    return [project.name, live?.version ?? '-', last ? last.phase : '-', last ? ago(last.createdAt) : '', live ? project.url : ''];
+    return [title(project), live?.version ?? '-', last ? last.phase : '-', last ? ago(last.createdAt) : '', live ? project.url : ''];
   });
   cli.answer(found, () =>
     rows.length > 0

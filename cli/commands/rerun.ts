@@ -15,7 +15,7 @@ export const define: Define = (program, cli) => {
       const client = await cli.client();
       const requested = await client.rerun(execution);
       if (!options.wait) return cli.answer(requested, requested.execution);
-      const project = await client.project(requested.project);
+      const project = await client.within(requested.namespace).project(requested.project);
       tellOutcome(cli, await follow(cli, client, project, requested.execution), requested.execution);
     });
 };

@@ -3,7 +3,7 @@ import type { ExecutionSummary } from '../../functions/api/executions/execution-
 import type { ProjectView } from '../../functions/api/projects/project-view.ts';
 import type { Cli, Define } from '../cli.ts';
 import type { Client } from '../client/client.ts';
-import { ago, counted, shortRef, shortSha } from '../terminal/format.ts';
+import { ago, counted, shortRef, shortSha, titles } from '../terminal/format.ts';
 import { plain, plainLines } from '../terminal/io.ts';
 import { EXECUTION_HEADS, executionRow, printed } from './list.ts';
 
@@ -35,13 +35,14 @@ async function serverStatus(cli: Cli, client: Client): Promise<void> {
     const many = (list: { items: unknown[]; continue?: string }, one: string) =>
       `${list.continue === undefined ? '' : 'over '}${counted(list.items.length, one)}`;
     const lines = [`${cli.style.bold(client.server.url)}  ${many(projects, 'project')}, ${many(running, 'build')} running`];
-    for (const project of projects.items) lines.push(`  ${projectLine(cli, project)}`);
+    const title = titles(projects.items);
+    for (const project of projects.items) lines.push(`  ${projectLine(cli, title(project), project)}`);
     if (dead.items.length > 0) lines.push(cli.style.yellow(`${many(dead, 'event')} given up: tidemill deadletters list`));
     return lines.join('\n');
   });
 }
 
-function projectLine(cli: Cli, { name, releases, lastExecution, url }: ProjectView): string {
+function projectLine(cli: Cli, name: string, { releases, lastExecution, url }: ProjectView): string {
   const live = releases.find((release) => release.environment === 'production')?.current;
   const last = lastExecution && lastExecution.phase !== 'Succeeded' ? `  ${cli.style.yellow(`last build ${lastExecution.phase}`)}` : '';
   return `${name}  ${live ? `${url}  ${live.version}, ${ago(live.at)}` : 'nothing is live'}${last}`;
@@ -65,7 +66,7 @@ async function projectStatus(cli: Cli, client: Client, name: string): Promise<vo
     if (executions.items.length > 0) parts.push(printed(cli, EXECUTION_HEADS, executions.items.map(executionRow)));
     parts.push(...whyBad(cli, executions.items));
     for (const push of pushes.items) {
-      const skipped = push.skipped ?? push.results.find((result) => result.project === name)?.skipped;
+      const skipped = push.skipped ?? push.results.find((result) => result.project === name && result.namespace === project.namespace)?.skipped;
       if (skipped) parts.push(style.dim(`Push of ${[shortRef(push.ref), shortSha(push.after)].filter(Boolean).join(' ')} built nothing: ${plain(skipped)}`));
     }
     return parts.join('\n');

@@ -11,6 +11,7 @@ const execution = (more: object): Change => ({
   kind: 'Execution',
   object: {
     name: 'shop-1',
+    namespace: 'default',
     createdAt: at(0),
     project: 'shop',
     lane: 'l',
@@ -28,6 +29,7 @@ const release = (more: object): Change => ({
   type: 'MODIFIED',
   kind: 'Release',
   object: {
+    namespace: 'default',
     project: 'shop',
     environment: 'production',
     host: 'shop',

@@ -68,3 +68,9 @@ export function table(rows: readonly (readonly string[])[], paint: (cell: string
       .trimEnd();
   return rows.map((row, index) => `${line(row, index)}\n`).join('');
 }
+
+/** Names, with their namespaces where the things stand in more than one. */
+export function titles(items: readonly { namespace: string }[]): (item: { namespace: string; name: string }) => string {
+  const isSpread = new Set(items.map(({ namespace }) => namespace)).size > 1;
+  return ({ namespace, name }) => (isSpread ? `${namespace}/${name}` : name);
+}

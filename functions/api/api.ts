@@ -6,8 +6,10 @@ import { credentials } from './connections/credentials.ts';
 import { deadLetters } from './connections/deadletters.ts';
 import type { Api, ApiDeps } from './deps.ts';
 import { executionLogs } from './executions/execution-logs.ts';
+import { isArchived } from './executions/archived.ts';
 import { executions } from './executions/executions.ts';
 import { hooks } from './connections/hooks.ts';
+import { type Home, homeOf } from './http/namespaces.ts';
 import { Problem, toProblem, toResponse } from './http/problem.ts';
 import { projects } from './projects/projects.ts';
 import { pushes } from './connections/pushes.ts';
@@ -19,21 +21,56 @@ export const BASE_PATH = '/api/v1';
 
 /** Answers every request below /api/v1; never throws. Errors are RFC 9457 problem+json. */
 export function createApi(deps: ApiDeps): { fetch(request: Request): Promise<Response> } {
-  const api: Api = { ...deps, namespace: deps.namespace ?? 'default', archive: createArchive(deps) };
-  const app = new Hono().basePath(BASE_PATH);
-  for (const resource of [projects, executions, executionLogs, watches, releases, artifacts, pushes, hooks, secrets, credentials, deadLetters])
-    resource(app, api);
-  app.notFound((c) => toResponse(new Problem(404, 'no-such-route', `There is nothing at ${c.req.method} ${new URL(c.req.url).pathname.slice(0, 300)}.`)));
-  app.onError((error, c) => {
-    const problem = toProblem(error);
-    if (problem.status >= 500) api.log.error({ err: error, method: c.req.method, path: new URL(c.req.url).pathname }, 'a request failed');
-    return toResponse(problem);
+  const usual = deps.namespace ?? 'default';
+  const only: ReadonlySet<string> = new Set([usual]);
+  const archive = createArchive(deps);
+  const seenFrom = ({ namespace, listed }: Home): Api => ({
+    ...deps,
+    namespace,
+    usual,
+    listed,
+    namespaces: deps.namespaces ?? (() => Promise.resolve(only)),
+    archive,
+    at: (other) => seenFrom({ namespace: other, listed: other }),
+    isArchived: (kind, name) => isArchived({ archive, namespace }, kind, name),
   });
+  const api = seenFrom({ namespace: usual, listed: undefined });
+  const apps = new Map<string, Hono>();
+  const appOf = (home: Home): Hono => {
+    const key = `${home.namespace} ${home.listed ?? ''}`;
+    const known = apps.get(key);
+    if (known) return known;
+    if (apps.size >= MAX_APPS) apps.clear();
+    const app = routes(seenFrom(home));
+    apps.set(key, app);
+    return app;
+  };
   return {
     fetch: async (request) => {
-      const response = await app.fetch(request);
+      const response = await homeOf(api, request, BASE_PATH).then(
+        (home) => appOf(home).fetch(request),
+        (error: unknown) => refusal(api, error, request),
+      );
       response.headers.set('cache-control', 'no-store');
       return response;
     },
   };
+}
+
+/** Each namespace has its routes, made when it is first asked for. */
+const MAX_APPS = 500;
+
+function routes(api: Api): Hono {
+  const app = new Hono().basePath(BASE_PATH);
+  for (const resource of [projects, executions, executionLogs, watches, releases, artifacts, pushes, hooks, secrets, credentials, deadLetters])
+    resource(app, api);
+  app.notFound((c) => toResponse(new Problem(404, 'no-such-route', `There is nothing at ${c.req.method} ${new URL(c.req.url).pathname.slice(0, 300)}.`)));
+  app.onError((error, c) => refusal(api, error, c.req.raw));
+  return app;
+}
+
+function refusal({ log }: Api, error: unknown, request: Request): Response {
+  const problem = toProblem(error);
+  if (problem.status >= 500) log.error({ err: error, method: request.method, path: new URL(request.url).pathname }, 'a request failed');
+  return toResponse(problem);
 }

@@ -32,14 +32,29 @@ export interface ApiDeps {
   log: Log;
   /** A new id, unique, at most 64 characters. */
   newId: () => string;
-  /** All objects of this API stand in it. Default "default". */
+  /** Where what is made comes to stand unless it is said. Default "default". */
   namespace?: string;
+  /** All that projects may stand in, as they were moments ago. Default: that one alone. */
+  namespaces?: () => Promise<ReadonlySet<string>>;
+  /** A site is served on <project>.<this>, and on <project>.<namespace>.<this>. Default: below the host that the API is asked on. */
+  siteHost?: string;
   /** Where Pushes stand, which belong to no project. Default "default". */
   home?: string;
 }
 
+/** The API as one request sees it. */
 export interface Api extends ApiDeps {
+  /** Of the objects that it names, or makes. */
   namespace: string;
+  /** Where what is made comes to stand unless it is said. */
+  usual: string;
+  /** What its lists are of; undefined: of all namespaces. */
+  listed: string | undefined;
+  namespaces: () => Promise<ReadonlySet<string>>;
+  /** The same in another namespace. */
+  at: (namespace: string) => Api;
+  /** Whether there is an archived one of this name in its namespace. */
+  isArchived: (kind: 'Execution' | 'Artifact', name: string) => Promise<boolean>;
   /** Executions that are objects no more. */
   archive: Archive;
 }

@@ -69,6 +69,18 @@ describe('a push', () => {
     expect((await world.all('Execution')).map((execution) => execution.spec.project).toSorted()).toEqual(['docs', 'site']);
   });
 
+  it('opens one in each of two namespaces that have a project of one name', async () => {
+    const project = await world.project('site');
+    await world.objects.create<'Project'>({ kind: 'Project', metadata: { ...project.metadata, namespace: 'other' }, spec: project.spec });
+    const event = pushEvent();
+    const { emitted } = await world.run('git-push', event);
+    expect((await onlyPush()).status!.results.map(({ namespace }) => namespace)).toEqual(['default', 'other']);
+    expect(emitted.map(({ data }) => (data as { namespace: string }).namespace)).toEqual(['default', 'other']);
+    expect(new Set(emitted.map(({ id }) => id)).size).toBe(2);
+    const [one, two] = await world.all('Execution');
+    expect(one!.metadata.name).toBe(two!.metadata.name);
+  });
+
   it('delivered again changes nothing and tells nothing new', async () => {
     await world.project();
     const event = pushEvent();

@@ -21,8 +21,11 @@ export interface Archive {
   /** Durable, listed and found by name when it resolves. One that is kept already stays as it is. */
   put(document: ArchivedExecution): Promise<void>;
   get(namespace: string, execution: string): Promise<ArchivedExecution | undefined>;
-  /** Newest first, by creation; of a project or of all. */
-  list(options: { namespace: string; project?: string | undefined; limit: number; continue?: string | undefined }): Promise<ArchivePage>;
+  /**
+   * Newest first, by creation; of a project or of all. What stands at the same place in several namespaces (one push, built by projects of one name) is
+   * on one page, which may come out longer by that.
+   */
+  list(options: { namespaces: readonly string[]; project?: string | undefined; limit: number; continue?: string | undefined }): Promise<ArchivePage>;
 }
 
 const ROOT = 'archive';
@@ -53,19 +56,36 @@ export function createArchive({ storage }: { storage: Pick<Storage, 'put' | 'get
       const key = keyOf(namespace, name);
       return key === undefined ? undefined : read(key);
     },
-    list: async ({ namespace, project = ALL, limit, continue: after }) => {
-      const prefix = listOf(namespace, project);
-      const { keys, more } = await storage.list(prefix, { limit, ...(after && { after: `${prefix}${after}` }) });
-      const places = keys.map((key) => key.slice(prefix.length));
+    list: async ({ namespaces, project = ALL, limit, continue: after }) => {
+      const lists: { namespace: string; places: string[]; more: boolean }[] = [];
+      for (let at = 0; at < namespaces.length; at += AT_ONCE) {
+        const some = namespaces.slice(at, at + AT_ONCE).map(async (namespace) => {
+          const prefix = listOf(namespace, project);
+          const { keys, more } = await storage.list(prefix, { limit, ...(after && { after: `${prefix}${after}` }) });
+          return { namespace, places: keys.map((key) => key.slice(prefix.length)), more: more === true };
+        });
+        lists.push(...(await Promise.all(some)));
+      }
+      const { chosen, more } = merged(lists, limit);
       const items: Obj<'Execution'>[] = [];
-      for (let at = 0; at < places.length; at += AT_ONCE) {
-        const some = places.slice(at, at + AT_ONCE).flatMap((place) => keyOf(namespace, place.slice(TIME_LENGTH + 1)) ?? []);
+      for (let at = 0; at < chosen.length; at += AT_ONCE) {
+        const some = chosen.slice(at, at + AT_ONCE).flatMap(({ namespace, place }) => keyOf(namespace, place.slice(TIME_LENGTH + 1)) ?? []);
         const documents = await Promise.all(some.map(read));
         items.push(...documents.flatMap((document) => document?.execution ?? []));
       }
-      return { items, ...(more && { continue: places.at(-1)! }) };
+      return { items, ...(more && { continue: chosen.at(-1)!.place }) };
     },
   };
+}
+
+/** The first so many of all, in the order of their places; those of one place together. */
+function merged(lists: readonly { namespace: string; places: string[]; more: boolean }[], limit: number) {
+  const all = lists
+    .flatMap(({ namespace, places }) => places.map((place) => ({ namespace, place })))
+    .toSorted((a, b) => (a.place < b.place ? -1 : a.place > b.place ? 1 : 0));
+  const last = all[limit - 1]?.place;
+  const chosen = last === undefined ? all : all.filter(({ place }) => place <= last);
+  return { chosen, more: chosen.length < all.length || lists.some(({ more }) => more) };
 }
 
 /** Undefined: no execution of ours has this name. */

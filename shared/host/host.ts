@@ -136,11 +136,18 @@ function eventsOf({ name, entry }: Callable, cause: TidemillEvent, outcome: Outc
   return events;
 }
 
+/** Of one push come events of projects that have one name in two namespaces, with objects of one name. */
+function keyOf({ key, subject = '', data }: Output): string {
+  const { namespace = DEFAULT_NAMESPACE } = data as { namespace?: string };
+  const own = key ?? subject;
+  return namespace === DEFAULT_NAMESPACE ? own : `${namespace}/${own}`;
+}
+
 function outputEvent(name: string, entry: Entry, cause: TidemillEvent, output: Output, now: string): TidemillEvent {
   if (!entry.emits.includes(output.type)) throw new Error(`${name} emitted ${output.type}, which the graph does not allow it`);
   return {
     specversion: '1.0',
-    id: outputId(cause, output.type, output.key ?? output.subject ?? ''),
+    id: outputId(cause, output.type, keyOf(output)),
     source: `/functions/${name}`,
     type: output.type,
     ...(output.subject && { subject: output.subject }),

@@ -9,6 +9,7 @@ import { functions } from '../../functions/graph.ts';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import { createFileSecrets } from '../../shared/host/machine/file-secrets.ts';
 import { type AnyHandler, inOneTransaction, startHost } from '../../shared/host/host.ts';
+import { within } from '../../shared/kubernetes/namespaces/within.ts';
 import type { LogLine, Runner } from '../../shared/ports/runner.ts';
 import { createGit } from '../../shared/git/git.ts';
 import { createFsStorage } from '../../shared/storage/fs.ts';
@@ -29,8 +30,8 @@ export interface TestApi {
   close(): Promise<void>;
 }
 
-/** `run`: functions that handle what the API publishes; the others' events wait. */
-export function openTestApi(run: (keyof typeof functions)[] = []): TestApi {
+/** `run`: functions that handle what the API publishes; the others' events wait. `namespaces`: those of projects, as in a cluster. */
+export function openTestApi(run: (keyof typeof functions)[] = [], more: { namespaces?: ReadonlySet<string>; siteHost?: string } = {}): TestApi {
   const folder = mkdtempSync(join(tmpdir(), 'tidemill-api-'));
   const store = openStore(':memory:');
   const { objects, broker } = store;
@@ -50,8 +51,12 @@ export function openTestApi(run: (keyof typeof functions)[] = []): TestApi {
     published.push(...events);
     return events;
   };
+  const { namespaces, siteHost } = more;
+  const prepared = namespaces && { all: () => Promise.resolve(namespaces) };
   const api = createApi({
     ...ports,
+    ...(prepared && { objects: within(objects, prepared, 'default'), namespaces: prepared.all }),
+    ...(siteHost && { siteHost }),
     publish,
     deadLetters: (page) => broker.deadLetters(page),
     redrive: (id) => broker.redrive(id),

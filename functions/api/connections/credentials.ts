@@ -1,21 +1,23 @@
 // /credentials: how private repositories are read. What is secret in them is written once and never read back.
 import type { Hono } from 'hono';
 import { z } from 'zod';
-import { label, name, timestamp } from '../../../shared/objects/fields.ts';
+import { label, name, namespace, timestamp } from '../../../shared/objects/fields.ts';
 import { credentialSpec } from '../../../shared/objects/hook.ts';
 import type { Obj, SpecOf } from '../../../shared/objects/kinds.ts';
 import type { Api } from '../deps.ts';
+import { placed } from '../http/namespaces.ts';
 import { find, list, newest, reply } from '../http/reply.ts';
 import { body, page, query, secretValue } from '../http/request.ts';
 
 const shown = credentialSpec.omit({ secret: true });
 const createBody = z.strictObject({
   name: label,
+  namespace: namespace.optional(),
   ...shown.shape,
   /** Password, token or private key. */
   value: secretValue,
 });
-const credentialView = z.object({ name, createdAt: timestamp, ...shown.shape });
+const credentialView = z.object({ name, namespace, createdAt: timestamp, ...shown.shape });
 export type CredentialView = z.infer<typeof credentialView>;
 
 export function credentials(app: Hono, api: Api): void {
@@ -25,14 +27,15 @@ export function credentials(app: Hono, api: Api): void {
   });
 
   app.post('/credentials', async (c) => {
-    const { value, name: wanted, ...rest } = await body(c.req.raw, createBody);
+    const { value, name: wanted, namespace: said, ...rest } = await body(c.req.raw, createBody);
+    const { namespace: at } = await placed(api, said);
     const spec: SpecOf<'Credential'> = { ...rest, secret: `credential.${api.newId()}` };
-    await api.secrets.set(spec.secret, value, api.namespace);
+    await api.secrets.set(spec.secret, value, at);
     try {
-      const credential = await api.objects.create<'Credential'>({ kind: 'Credential', metadata: { namespace: api.namespace, name: wanted }, spec });
+      const credential = await api.objects.create<'Credential'>({ kind: 'Credential', metadata: { namespace: at, name: wanted }, spec });
       return reply(credentialView, view(credential), 201);
     } catch (error) {
-      await api.secrets.delete(spec.secret, api.namespace);
+      await api.secrets.delete(spec.secret, at);
       throw error;
     }
   });
@@ -48,5 +51,5 @@ export function credentials(app: Hono, api: Api): void {
 }
 
 function view({ metadata, spec }: Obj<'Credential'>): z.input<typeof credentialView> {
-  return { ...spec, name: metadata.name, createdAt: metadata.creationTimestamp };
+  return { ...spec, name: metadata.name, namespace: metadata.namespace, createdAt: metadata.creationTimestamp };
 }

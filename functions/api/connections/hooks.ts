@@ -3,13 +3,14 @@ import { randomBytes } from 'node:crypto';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { hookLabels } from '../../../shared/decisions/names.ts';
-import { label, name, text, timestamp } from '../../../shared/objects/fields.ts';
+import { label, name, namespace, text, timestamp } from '../../../shared/objects/fields.ts';
 import { hookSpec, hookStatus } from '../../../shared/objects/hook.ts';
 import type { Obj, SpecOf } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import { Conflict } from '../../../shared/ports/objects.ts';
 import type { Api } from '../deps.ts';
 import { requestKey } from '../http/idempotency.ts';
+import { holding, placed } from '../http/namespaces.ts';
 import { mergePatch } from '../http/merge-patch.ts';
 import { invalid, Problem } from '../http/problem.ts';
 import { find, list, newest, reply } from '../http/reply.ts';
@@ -20,10 +21,10 @@ const SECRET_BYTES = 32;
 const PATCH_TRIES = 5;
 
 const shown = hookSpec.omit({ secret: true });
-const createBody = z.strictObject({ name: label.optional(), ...shown.shape });
+const createBody = z.strictObject({ name: label.optional(), namespace: namespace.optional(), ...shown.shape });
 const patchable = hookSpec.omit({ secret: true });
 
-const hookView = z.object({ name, createdAt: timestamp, ...shown.shape, deliveries: hookStatus.shape.deliveries });
+const hookView = z.object({ name, namespace, createdAt: timestamp, ...shown.shape, deliveries: hookStatus.shape.deliveries });
 const createdHook = hookView.extend({
   /** Signs every delivery (Standard Webhooks). Keep it now: it is never shown again. */
   secret: z.string(),
@@ -68,10 +69,12 @@ export function hooks(app: Hono, api: Api): void {
   });
 }
 
-/** The secret is stored first, under a name of its own: a hook never stands without one, and a name that is taken loses nothing. */
-async function createHook(api: Api, wanted: z.infer<typeof createBody>): Promise<{ hook: Obj<'Hook'>; secret: string }> {
-  const { name: given, ...rest } = wanted;
-  if (rest.project !== undefined) await find(api, 'Project', rest.project);
+/** It stands beside its project. The secret is stored first, under a name of its own: a hook never stands without one, and a name that is taken loses nothing. */
+async function createHook(from: Api, wanted: z.infer<typeof createBody>): Promise<{ hook: Obj<'Hook'>; secret: string }> {
+  const { name: given, namespace: said, ...rest } = wanted;
+  const { project } = rest;
+  const api = await placed(from, said ?? (project === undefined ? undefined : (await holding(from, 'Project', project)).namespace));
+  if (project !== undefined) await find(api, 'Project', project);
   const id = api.newId();
   const spec: SpecOf<'Hook'> = { ...rest, secret: `hook.${id}` };
   const secret = `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`;
@@ -105,7 +108,7 @@ async function patchHook(api: Api, wanted: string, change: Record<string, unknow
 }
 
 function view({ metadata, spec, status }: Obj<'Hook'>): z.input<typeof hookView> {
-  return { ...spec, name: metadata.name, createdAt: metadata.creationTimestamp, deliveries: status?.deliveries ?? [] };
+  return { ...spec, name: metadata.name, namespace: metadata.namespace, createdAt: metadata.creationTimestamp, deliveries: status?.deliveries ?? [] };
 }
 
 function testEvent(api: Api, hook: string, key: string) {

@@ -7,6 +7,7 @@ import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import { pushSpec, pushStatus } from '../../../shared/objects/push.ts';
 import type { Api } from '../deps.ts';
+import { holding } from '../http/namespaces.ts';
 import { find, list, newest, reply } from '../http/reply.ts';
 import { page, query } from '../http/request.ts';
 
@@ -21,11 +22,13 @@ const filter = z.strictObject({
 
 export function pushes(app: Hono, api: Api): void {
   // They belong to a repository, not to a project, and stand where git-push puts them.
-  const told: Api = { ...api, namespace: api.home ?? DEFAULT_NAMESPACE };
+  const told = api.at(api.home ?? DEFAULT_NAMESPACE);
   app.get('/pushes', async (c) => {
     const { project, ...rest } = query(c.req.raw, filter);
     const labels: Record<string, string> =
-      project === undefined ? {} : { [LABEL.repository]: repositoryLabel((await find(api, 'Project', project)).spec.source.url) };
+      project === undefined
+        ? {}
+        : { [LABEL.repository]: repositoryLabel((await find(await holding(api, 'Project', project), 'Project', project)).spec.source.url) };
     const found = await newest(told, 'Push', { ...rest, labels });
     return reply(list(pushView), { ...found, items: found.items.map(view) });
   });

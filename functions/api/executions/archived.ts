@@ -3,6 +3,8 @@ import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Api } from '../deps.ts';
 import { missing, newest } from '../http/reply.ts';
 
+type Place = Pick<Api, 'archive' | 'namespace'>;
+
 /** Begins the tokens of pages from the archive; those of objects have no dot. */
 const MARK = 'archived.';
 /** Documents read for one page, at most, as with objects. */
@@ -30,7 +32,7 @@ export async function findExecution(api: Api, name: string): Promise<Obj<'Execut
 }
 
 /** An Artifact of an archived execution: its source, or a site that nothing live named. */
-export async function findArchivedArtifact(api: Api, name: string): Promise<Obj<'Artifact'> | undefined> {
+export async function findArchivedArtifact(api: Place, name: string): Promise<Obj<'Artifact'> | undefined> {
   // Named after the execution (decisions/names.ts): <execution>-source, <execution>-<stage>-<step>.site
   const parts = name.replace(/\.site$/, '').split('-');
   for (let count = parts.length - 1; count > 1; count--) {
@@ -39,6 +41,10 @@ export async function findArchivedArtifact(api: Api, name: string): Promise<Obj<
     if (found) return found;
   }
   return undefined;
+}
+
+export async function isArchived(api: Place, kind: 'Execution' | 'Artifact', name: string): Promise<boolean> {
+  return (kind === 'Execution' ? await api.archive.get(api.namespace, name) : await findArchivedArtifact(api, name)) !== undefined;
 }
 
 /** One page, newest first: the objects, then the archive. */
@@ -50,25 +56,33 @@ export async function newestExecutions(api: Api, search: Search): Promise<Page> 
 }
 
 /** Fills a page up. What is being archived at this moment may stand in both places; on one page it is shown once. */
-async function archivedPage({ archive, namespace }: Api, { labels, project, limit, keep }: Search, live: Obj<'Execution'>[], from: string): Promise<Page> {
+async function archivedPage(
+  { archive, listed, namespaces }: Api,
+  { labels, project, limit, keep }: Search,
+  live: Obj<'Execution'>[],
+  from: string,
+): Promise<Page> {
+  const of = listed === undefined ? [...(await namespaces())] : [listed];
   const items = [...live];
-  const names = new Set(live.map(({ metadata }) => metadata.name));
-  const isWanted = (execution: Obj<'Execution'>) => !names.has(execution.metadata.name) && hasLabels(execution, labels) && (keep?.(execution) ?? true);
+  const shown = new Set(live.map(idOf));
+  const isWanted = (execution: Obj<'Execution'>) => !shown.has(idOf(execution)) && hasLabels(execution, labels) && (keep?.(execution) ?? true);
   let next: string | undefined = from;
   for (let read = 0; read < SCAN_LIMIT && next !== undefined && items.length < limit;) {
     const wanted = limit - items.length;
-    const page = await archive.list({ namespace, project, limit: wanted, ...(next && { continue: next }) });
+    const page = await archive.list({ namespaces: of, project, limit: wanted, ...(next && { continue: next }) });
     read += wanted;
     items.push(...page.items.filter(isWanted));
     next = page.continue;
   }
-  if (next === '' && !(await isAny(archive, namespace, project))) next = undefined;
+  if (next === '' && !(await isAny(archive, of, project))) next = undefined;
   return { items, ...(next !== undefined && { continue: `${MARK}${next}` }) };
 }
 
-async function isAny(archive: Api['archive'], namespace: string, project: string | undefined): Promise<boolean> {
-  return (await archive.list({ namespace, project, limit: 1 })).items.length > 0;
+async function isAny(archive: Api['archive'], namespaces: readonly string[], project: string | undefined): Promise<boolean> {
+  return (await archive.list({ namespaces, project, limit: 1 })).items.length > 0;
 }
+
+const idOf = ({ metadata }: Obj) => `${metadata.namespace}/${metadata.name}`;
 
 function hasLabels({ metadata }: Obj, labels: Record<string, string>): boolean {
   return Object.entries(labels).every(([name, value]) => metadata.labels?.[name] === value);

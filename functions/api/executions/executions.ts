@@ -3,7 +3,7 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import { branchRef, executionName, laneName } from '../../../shared/decisions/names.ts';
 import { executionPhase } from '../../../shared/objects/execution.ts';
-import { gitRef, name, reason, text } from '../../../shared/objects/fields.ts';
+import { gitRef, name, namespace, reason, text } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import type { Api } from '../deps.ts';
@@ -21,7 +21,7 @@ const cancelBody = z.strictObject({ reason: reason.optional(), by: text(128).opt
 const rerunBody = z.strictObject({ by: text(128).optional() });
 
 /** What a request for a run is answered with: the execution that comes of it, by the name it will have. */
-const requested = z.object({ execution: name, project: name, event: text(256), ref: gitRef.optional() });
+const requested = z.object({ execution: name, project: name, namespace, event: text(256), ref: gitRef.optional() });
 export type RequestedExecution = z.infer<typeof requested>;
 const cancelRequested = z.object({ execution: name, event: text(256) });
 
@@ -83,5 +83,5 @@ async function request(
   const data = { namespace: api.namespace, project, trigger: 'user' as const, ...(ref && { ref }), ...(by && { by }), ...(rerunOf && { rerunOf }) };
   const key = requestKey(api, http, 'run', project, ref ?? '', rerunOf ?? '');
   const [event] = await api.publish([{ type: 'dev.tidemill.execution.requested.v1', subject: project, data }], { key });
-  return reply(requested, { execution: executionName(project, event!.id), project, event: event!.id, ...(ref && { ref }) }, 202);
+  return reply(requested, { execution: executionName(project, event!.id), project, namespace: api.namespace, event: event!.id, ...(ref && { ref }) }, 202);
 }

@@ -69,20 +69,20 @@ async function* watchChanges(
   signal: AbortSignal,
   before: () => Promise<(Obj<'Execution'> | Obj<'Release'>)[]> = () => Promise.resolve([]),
 ): AsyncGenerator<Change> {
-  const { namespace } = api;
+  const of = api.listed === undefined ? {} : { namespace: api.listed };
   const [executions, releases] = await Promise.all([
-    api.objects.list('Execution', { namespace, labels, limit: 1 }),
-    api.objects.list('Release', { namespace, labels, limit: 1 }),
+    api.objects.list('Execution', { ...of, labels, limit: 1 }),
+    api.objects.list('Release', { ...of, labels, limit: 1 }),
   ]);
   const show = (type: Change['type'], object: Obj<'Execution'> | Obj<'Release'>): Change =>
     change.parse(
-      isRelease(object) ? { type, kind: 'Release', object: viewRelease(object, request) } : { type, kind: 'Execution', object: viewExecution(object) },
+      isRelease(object) ? { type, kind: 'Release', object: viewRelease(api, object, request) } : { type, kind: 'Execution', object: viewExecution(object) },
     );
 
   for (const item of await before()) yield show('ADDED', item);
   const all = merge<WatchEvent<'Execution'> | WatchEvent<'Release'>>();
-  all.add(api.objects.watch('Execution', { namespace, labels, since: executions.resourceVersion, signal }));
-  all.add(api.objects.watch('Release', { namespace, labels, since: releases.resourceVersion, signal }));
+  all.add(api.objects.watch('Execution', { ...of, labels, since: executions.resourceVersion, signal }));
+  all.add(api.objects.watch('Release', { ...of, labels, since: releases.resourceVersion, signal }));
   for await (const event of all) {
     if (event.type !== 'BOOKMARK') yield show(event.type, event.object);
   }

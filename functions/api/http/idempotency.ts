@@ -12,5 +12,5 @@ export function requestKey(api: Api, request: Request, ...parts: string[]): stri
   const given = request.headers.get('idempotency-key');
   if (given === null) return `api-${api.newId()}`;
   if (!/^[\x21-\x7e]{1,256}$/.test(given)) throw new Problem(400, 'invalid', 'Idempotency-Key must be 1 to 256 printable ASCII characters, without spaces.');
-  return `api-${hash(given, ...parts)}`;
+  return `api-${hash(given, api.namespace, ...parts)}`;
 }

@@ -46,7 +46,7 @@ export async function newest<K extends Kind>(api: Api, kind: K, search: Search<K
   let next = search.continue;
   for (let read = 0; read < SCAN_LIMIT;) {
     const wanted = search.limit - items.length;
-    const page = await readPage(api.objects, kind, api.namespace, search.labels, wanted, next);
+    const page = await readPage(api.objects, kind, api.listed, search.labels, wanted, next);
     read += wanted;
     items.push(...(search.keep ? page.items.filter(search.keep) : page.items));
     next = page.continue;
@@ -58,10 +58,16 @@ export async function newest<K extends Kind>(api: Api, kind: K, search: Search<K
 function readPage<K extends Kind>(
   objects: Objects,
   kind: K,
-  namespace: string,
+  namespace: string | undefined,
   labels: Record<string, string> | undefined,
   limit: number,
   next: string | undefined,
 ) {
-  return objects.list<K>(kind, { namespace, limit, order: 'newest', ...(labels && { labels }), ...(next !== undefined && { continue: next }) });
+  return objects.list<K>(kind, {
+    ...(namespace !== undefined && { namespace }),
+    limit,
+    order: 'newest',
+    ...(labels && { labels }),
+    ...(next !== undefined && { continue: next }),
+  });
 }

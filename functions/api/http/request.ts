@@ -29,6 +29,8 @@ export async function optionalBody<T extends z.ZodType>(request: Request, schema
 export function query<T extends z.ZodType>(request: Request, schema: T): z.infer<T> {
   const found: Record<string, string> = {};
   for (const [key, value] of new URL(request.url).searchParams) {
+    // Of every request: looked at before (namespaces.ts).
+    if (key === 'namespace') continue;
     if (Object.hasOwn(found, key)) throw new Problem(400, 'invalid', `The query has "${key.slice(0, 100)}" more than once.`);
     found[key] = value;
   }

@@ -1,6 +1,7 @@
 // Looks at a project's repository: whether it can be read, and which full ref a short name means in it.
+import { credentialRef } from '../../../shared/decisions/names.ts';
 import type { SpecOf } from '../../../shared/objects/kinds.ts';
-import type { Head } from '../../../shared/ports/git.ts';
+import type { Head, Repository } from '../../../shared/ports/git.ts';
 import type { Api } from '../deps.ts';
 import { Problem } from '../http/problem.ts';
 import { find } from '../http/reply.ts';
@@ -17,8 +18,8 @@ export async function checkSource(api: Api, { source }: SpecOf<'Project'>): Prom
     );
   }
   if (source.credential) await find(api, 'Credential', source.credential);
-  const { branch, ...repository } = source;
-  const there = await api.git.heads(repository);
+  const { branch } = source;
+  const there = await api.git.heads(repositoryOf(api, source));
   if (branch !== undefined && !there.heads.some((head) => head.ref === `refs/heads/${branch}`)) throw noSuchRef('branch', branch, there.heads, 'source.branch');
   return there;
 }
@@ -30,17 +31,20 @@ export async function checkSource(api: Api, { source }: SpecOf<'Project'>): Prom
 export async function fullRef(api: Api, spec: SpecOf<'Project'>, ref: string | undefined): Promise<string | undefined> {
   if (ref === undefined) return spec.source.branch === undefined ? defaultRef(api, spec) : `refs/heads/${spec.source.branch}`;
   if (/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(ref)) return ref;
-  const { branch: _branch, ...repository } = spec.source;
-  const { heads } = await api.git.heads(repository);
+  const { heads } = await api.git.heads(repositoryOf(api, spec.source));
   const wanted = ref.startsWith('refs/') ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
   const found = wanted.find((full) => heads.some((head) => head.ref === full));
   if (!found) throw noSuchRef('branch or tag', ref, heads, 'ref');
   return found;
 }
 
+/** Its credential stands beside the project. */
+function repositoryOf({ namespace }: Api, { url, credential }: SpecOf<'Project'>['source']): Repository {
+  return { url, ...(credential && { credential: credentialRef(namespace, credential) }) };
+}
+
 async function defaultRef(api: Api, spec: SpecOf<'Project'>): Promise<string | undefined> {
-  const { branch: _branch, ...repository } = spec.source;
-  const { defaultBranch, heads } = await api.git.heads(repository);
+  const { defaultBranch, heads } = await api.git.heads(repositoryOf(api, spec.source));
   if (heads.length === 0) throw new Problem(422, 'source-not-found', 'The repository has no commits yet. Commit something, then try again.');
   return defaultBranch === undefined ? undefined : `refs/heads/${defaultBranch}`;
 }

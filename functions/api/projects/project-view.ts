@@ -1,7 +1,7 @@
 // A Project as the API shows it, with what is live and what happened last.
 import { z } from 'zod';
 import { releaseName } from '../../../shared/decisions/names.ts';
-import { name, timestamp } from '../../../shared/objects/fields.ts';
+import { name, namespace, timestamp } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import { projectSpec, projectStatus } from '../../../shared/objects/project.ts';
@@ -16,6 +16,7 @@ const ENVIRONMENTS_SHOWN = 100;
 
 export const projectView = z.object({
   name,
+  namespace,
   createdAt: timestamp,
   ...projectSpec.shape,
   status: projectStatus.pick({ conditions: true, defaultBranch: true, latest: true, lastPolled: true }).optional(),
@@ -27,7 +28,7 @@ export const projectView = z.object({
 });
 export type ProjectView = z.infer<typeof projectView>;
 
-/** Two reads by name or index, however much history there is. */
+/** The project stands in the namespace of the API that is given. Two reads by name or index, however much history there is. */
 export async function viewProject(api: Api, project: Obj<'Project'>, request: Request, previews: boolean): Promise<z.input<typeof projectView>> {
   const { metadata, spec, status } = project;
   const labels = { [LABEL.project]: metadata.name };
@@ -39,10 +40,11 @@ export async function viewProject(api: Api, project: Obj<'Project'>, request: Re
   return {
     ...spec,
     name: metadata.name,
+    namespace: metadata.namespace,
     createdAt: metadata.creationTimestamp,
     ...(status && { status }),
-    url: siteUrl(request, releaseName(metadata.name, PRODUCTION)),
-    releases: releases.map((release) => viewRelease(release, request)),
+    url: siteUrl(api, request, { namespace: metadata.namespace, name: releaseName(metadata.name, PRODUCTION) }),
+    releases: releases.map((release) => viewRelease(api, release, request)),
     ...(last && { lastExecution: viewExecution(last) }),
   };
 }

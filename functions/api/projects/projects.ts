@@ -3,12 +3,14 @@ import type { Hono } from 'hono';
 import { z } from 'zod';
 import { projectLabels } from '../../../shared/decisions/names.ts';
 import { localPath } from '../../../shared/decisions/source/repository.ts';
+import { namespace } from '../../../shared/objects/fields.ts';
 import { projectName, projectSpec } from '../../../shared/objects/project.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Head } from '../../../shared/ports/git.ts';
 import { Conflict } from '../../../shared/ports/objects.ts';
 import type { Api } from '../deps.ts';
 import { mergePatch } from '../http/merge-patch.ts';
+import { placed } from '../http/namespaces.ts';
 import { invalid, Problem } from '../http/problem.ts';
 import { deletedProject, deleteProject } from './project-delete.ts';
 import { checkSource } from './project-source.ts';
@@ -18,7 +20,7 @@ import { body, page, query } from '../http/request.ts';
 
 const PATCH_TRIES = 5;
 
-const createBody = z.strictObject({ name: projectName, ...projectSpec.shape });
+const createBody = z.strictObject({ name: projectName, namespace: namespace.optional(), ...projectSpec.shape });
 const createdProject = projectView.extend({
   /** Whether a first build follows by itself: there is something to build. */
   firstBuild: z.boolean(),
@@ -30,19 +32,20 @@ const patchBody = z.record(z.string().max(64), z.unknown());
 export function projects(app: Hono, api: Api): void {
   app.get('/projects', async (c) => {
     const found = await newest(api, 'Project', query(c.req.raw, z.strictObject(page)));
-    const items = await Promise.all(found.items.map((project) => viewProject(api, project, c.req.raw, false)));
+    const items = await Promise.all(found.items.map((project) => viewProject(api.at(project.metadata.namespace), project, c.req.raw, false)));
     return reply(list(projectView), { ...found, items });
   });
 
   app.post('/projects', async (c) => {
-    const { name, ...spec } = await body(c.req.raw, createBody);
-    const ref = { namespace: api.namespace, name };
+    const { name, namespace: said, ...spec } = await body(c.req.raw, createBody);
+    const there = await placed(api, said);
+    const ref = { namespace: there.namespace, name };
     if (await api.objects.get('Project', ref)) throw exists(name);
-    const { defaultBranch, heads } = await checkSource(api, spec);
+    const { defaultBranch, heads } = await checkSource(there, spec);
     const status = { ...(defaultBranch && { defaultBranch }) };
     const project = await api.objects.create<'Project'>({ kind: 'Project', metadata: { ...ref, labels: projectLabels(spec) }, spec, status });
-    const firstBuild = await requestFirstBuild(api, project, heads);
-    return reply(createdProject, { ...(await viewProject(api, project, c.req.raw, true)), firstBuild }, 201);
+    const firstBuild = await requestFirstBuild(there, project, heads);
+    return reply(createdProject, { ...(await viewProject(there, project, c.req.raw, true)), firstBuild }, 201);
   });
 
   app.get('/projects/:project', async (c) => {

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import type { Hono } from 'hono';
 import { z } from 'zod';
 import { artifactStatus } from '../../../shared/objects/artifact.ts';
-import { digest, gitRef, name, text, timestamp, url } from '../../../shared/objects/fields.ts';
+import { digest, gitRef, name, namespace, text, timestamp, url } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import type { Digest } from '../../../shared/ports/storage.ts';
@@ -14,7 +14,7 @@ import { find, list, missing, newest, reply } from '../http/reply.ts';
 import { page, query } from '../http/request.ts';
 import { artifactsOfVersion } from './versions.ts';
 
-const common = { name, createdAt: timestamp, project: name, ...artifactStatus.omit({ conditions: true, outbox: true }).shape };
+const common = { name, namespace, createdAt: timestamp, project: name, ...artifactStatus.omit({ conditions: true, outbox: true }).shape };
 
 const artifactView = z.discriminatedUnion('type', [
   z.object({ ...common, execution: name.optional(), type: z.literal('git'), url, ref: gitRef }),
@@ -77,7 +77,7 @@ async function findArtifact(api: Api, name: string): Promise<Obj<'Artifact'>> {
 }
 
 function view({ metadata, spec, status }: Obj<'Artifact'>): z.input<typeof artifactView> {
-  return { phase: 'Unresolved', ...spec, ...status, name: metadata.name, createdAt: metadata.creationTimestamp };
+  return { phase: 'Unresolved', ...spec, ...status, name: metadata.name, namespace: metadata.namespace, createdAt: metadata.creationTimestamp };
 }
 
 function versionOf({ metadata, spec, status }: Obj<'Artifact'>): VersionView[] {

@@ -28,8 +28,8 @@ export async function artifactsOfVersion(
 ): Promise<{ items: Obj<'Artifact'>[]; continue?: string }> {
   const projects = await newest(api, 'Project', page);
   const found = await Promise.all(
-    projects.items.map(({ metadata: { name } }) =>
-      api.objects.list('Artifact', { namespace: api.namespace, labels: { [LABEL.project]: name, [LABEL.version]: labelHash(name, version) }, limit: 1 }),
+    projects.items.map(({ metadata: { namespace, name } }) =>
+      api.objects.list('Artifact', { namespace, labels: { [LABEL.project]: name, [LABEL.version]: labelHash(name, version) }, limit: 1 }),
     ),
   );
   const items = found.flatMap((artifacts) => artifacts.items);

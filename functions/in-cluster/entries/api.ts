@@ -20,7 +20,7 @@ const TOKEN = { place: 'the Secret tidemill-secrets, under api-token', other: 'I
 
 await runProcess('api', async ({ settings, log, now, server, checks }) => {
   const adapters = openAdapters(settings, log);
-  const { client, objects } = adapters;
+  const { client, objects, namespaces: prepared } = adapters;
   const [storage, secrets, git, runner] = await Promise.all([adapters.storage(), adapters.secrets(), adapters.git(), adapters.runner()]);
   const { broker } = await openBroker(settings, adapters, log);
   const isToken = tokenCheck(wanted(settings.token, 'TIDEMILL_TOKEN'));
@@ -29,8 +29,25 @@ await runProcess('api', async ({ settings, log, now, server, checks }) => {
   // JetStream keeps them itself.
   const kept = settings.broker === 'knative' ? createKeptEvents({ storage, broker, log }) : undefined;
   const publish = createPublish({ ...broker, publish: (kept ?? broker).publish }, now);
-  const { namespace, systemNamespace: home } = settings;
-  const api = createApi({ objects, storage, runner, git, secrets, publish, deadLetters, redrive, now, log, newId: randomUUID, namespace, home });
+  const { namespace, systemNamespace: home, siteHost } = settings;
+  const namespaces = () => prepared.all();
+  const api = createApi({
+    objects,
+    storage,
+    runner,
+    git,
+    secrets,
+    publish,
+    deadLetters,
+    redrive,
+    now,
+    log,
+    newId: randomUUID,
+    namespace,
+    namespaces,
+    home,
+    siteHost,
+  });
   const listener = getRequestListener((request) => api.fetch(request), { overrideGlobalObjects: false });
   Object.assign(checks, {
     kubernetes: () => client.text('/readyz'),

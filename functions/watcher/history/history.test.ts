@@ -94,14 +94,14 @@ describe('history', () => {
     const names: string[] = [];
     let next: string | undefined;
     do {
-      const page = await archive.list({ namespace: 'default', limit: 2, continue: next });
+      const page = await archive.list({ namespaces: ['default'], limit: 2, continue: next });
       names.push(...page.items.map(({ metadata }) => metadata.name));
       next = page.continue;
     } while (next);
     expect(names).toEqual([nameOf(4), nameOf(3), nameOf(2, 'docs'), nameOf(1), nameOf(0)]);
-    const site = await archive.list({ namespace: 'default', project: 'site', limit: 10 });
+    const site = await archive.list({ namespaces: ['default'], project: 'site', limit: 10 });
     expect(site.items.map(({ metadata }) => metadata.name)).toEqual([nameOf(4), nameOf(3), nameOf(1), nameOf(0)]);
-    expect((await archive.list({ namespace: 'other', limit: 10 })).items).toEqual([]);
+    expect((await archive.list({ namespaces: ['other'], limit: 10 })).items).toEqual([]);
   });
 
   it.each([
@@ -144,7 +144,7 @@ describe('history', () => {
     start();
     await until(async () => (await left('Execution')).length === 0);
     expect((await archive.get('default', nameOf(1)))!.taskRuns).toHaveLength(1);
-    expect((await archive.list({ namespace: 'default', limit: 10 })).items).toHaveLength(1);
+    expect((await archive.list({ namespaces: ['default'], limit: 10 })).items).toHaveLength(1);
   });
 
   it('leaves the sites that a release has or had live, and takes those beyond the newest', async () => {

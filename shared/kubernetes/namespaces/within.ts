@@ -22,7 +22,7 @@ export function within(objects: Objects, prepared: Prepared, home: string): Obje
 
   return {
     ...objects,
-    get: async (kind, ref) => (followed && !belongs(kind, ref.namespace, followed) ? undefined : objects.get(kind, ref)),
+    get: async (kind, ref, options) => (followed && !belongs(kind, ref.namespace, followed) ? undefined : objects.get(kind, ref, options)),
     list: async <K extends Kind>(kind: K, options: Parameters<Objects['list']>[1] = {}) => {
       if (options.namespace !== undefined) return objects.list(kind, options);
       if (kind === 'Push') return objects.list(kind, { ...options, namespace: home });

@@ -1,7 +1,13 @@
 // Two installations in one cluster, each with namespaces of its own for projects, beside one that is nobody's: as the accounts of their functions.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createApi } from '../../../functions/api/api.ts';
+import type { ApiDeps } from '../../../functions/api/deps.ts';
 import { handle as gitPush } from '../../../functions/git-push/handler.ts';
 import { functions } from '../../../functions/graph.ts';
+import { allNamespaces } from '../../../functions/site/releases/places.ts';
+import { createReleases } from '../../../functions/site/releases/releases.ts';
 import type { Watcher } from '../../../functions/watcher/watcher.ts';
 import { projectLabels } from '../../../shared/decisions/names.ts';
 import { type AnyHandler, startHost } from '../../../shared/host/host.ts';
@@ -11,6 +17,7 @@ import type { KubeClient } from '../../../shared/kubernetes/client/client.ts';
 import { INSTALLATION, MARKER } from '../../../shared/objects/project-namespace.ts';
 import { followPrepared, recentlyPrepared } from '../../../shared/kubernetes/namespaces/prepared.ts';
 import { within } from '../../../shared/kubernetes/namespaces/within.ts';
+import { createKubernetesSecrets } from '../../../shared/kubernetes/secrets.ts';
 import { createKubernetesObjects } from '../../../shared/kubernetes/objects/objects.ts';
 import type { Broker, Delivery, Settlement } from '../../../shared/ports/broker.ts';
 import type { Objects } from '../../../shared/ports/objects.ts';
@@ -39,7 +46,6 @@ beforeAll(async () => {
   all = [one, two, shop, other, late, none];
   await Promise.all([installRoles(one), installRoles(two)]);
   await Promise.all([prepare(shop, one), prepare(other, two)]);
-  for (const namespace of [shop, other, late, none]) await project(namespace, 'site');
 });
 afterAll(async () => {
   for (const client of clients) client.close();
@@ -48,9 +54,14 @@ afterAll(async () => {
   admin.close();
 });
 
-const project = (namespace: string, name: string) => {
-  const spec = { source: { url: REPOSITORY } };
+const project = (namespace: string, name: string, url = REPOSITORY) => {
+  const spec = { source: { url } };
   return everything.create<'Project'>({ kind: 'Project', metadata: { namespace, name, labels: projectLabels(spec) }, spec });
+};
+const another = async () => {
+  const [more] = await makeNamespaces(admin, 'namespaces', ['more']);
+  all.push(more);
+  return more;
 };
 const as = async (account: string, system: string) => {
   const client = await clientAs(admin, account, system);
@@ -63,7 +74,9 @@ const namespacesOf = (items: readonly { metadata: { namespace: string } }[]) => 
 describe('the namespaces of an installation', () => {
   it.each(['git-push', 'api', 'site', 'watcher'])('are known to %s, and no other binding is', async (account) => {
     const client = await as(account, one);
-    expect(namesOf(await recentlyPrepared({ client, system: one }).all())).toEqual([shop]);
+    const names = namesOf(await recentlyPrepared({ client, system: one }).all());
+    expect(names).toContain(shop);
+    for (const theirs of [other, none]) expect(names).not.toContain(theirs);
     const bindings = '/apis/rbac.authorization.k8s.io/v1/rolebindings';
     await expect(client.request('GET', bindings)).rejects.toThrow(/forbidden/);
     await expect(client.request('GET', bindings, { query: { labelSelector: `${INSTALLATION}=${one}` } })).rejects.toThrow(/forbidden/);
@@ -74,22 +87,28 @@ describe('the namespaces of an installation', () => {
     const subjects = [{ kind: 'ServiceAccount', name: 'watcher', namespace: one }];
     const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' };
     await kubectl(none, ['apply', '-f', '-'], { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata, roleRef, subjects });
-    expect(namesOf(await recentlyPrepared({ client: admin, system: one }).all(true))).toEqual([shop]);
+    expect(await recentlyPrepared({ client: admin, system: one }).all(true)).not.toContain(none);
   });
 });
 
 describe('a push', () => {
-  it('opens executions where its installation builds, stands with it, and leaves the others alone', async () => {
+  it('opens executions wherever its installation builds, stands with it, and leaves the others alone', async () => {
+    const more = await another();
+    await prepare(more, one);
+    const url = `${REPOSITORY}-pushed`;
+    for (const namespace of [shop, more, other, none]) await project(namespace, 'pushed', url);
     const client = await as('git-push', one);
     const objects = within(createKubernetesObjects({ client }), recentlyPrepared({ client, system: one }), one);
     const broker = recordingBroker();
-    const settled = await deliver(objects, broker, one, pushEvent({ repository: REPOSITORY, after: sha('a') }));
+    const settled = await deliver(objects, broker, one, pushEvent({ repository: url, after: sha('a') }));
     expect(settled).toEqual({ kind: 'done' });
-    expect(broker.events.map(({ data }) => (data as { namespace: string }).namespace)).toEqual([shop]);
-    expect(namespacesOf((await everything.list('Execution')).items)).toEqual([shop]);
-    const pushes = (await everything.list('Push')).items.filter(({ spec }) => spec.repository === REPOSITORY);
+    const own = [shop, more].toSorted();
+    expect(broker.events.map(({ data }) => (data as { namespace: string }).namespace).toSorted()).toEqual(own);
+    const opened = (await everything.list('Execution')).items.filter(({ spec }) => spec.project === 'pushed');
+    expect(namespacesOf(opened)).toEqual(own);
+    const pushes = (await everything.list('Push')).items.filter(({ spec }) => spec.repository === url);
     expect(pushes.map(({ metadata }) => metadata.namespace)).toEqual([one]);
-    expect(pushes[0]!.status!.results.map(({ namespace }) => namespace)).toEqual([shop]);
+    expect(pushes[0]!.status!.results.map(({ namespace }) => namespace).toSorted()).toEqual(own);
   });
 });
 
@@ -134,6 +153,98 @@ describe('the watcher', () => {
     }
   });
 });
+
+describe('the API', () => {
+  it('finds a name in any of its namespaces, has two told apart, and makes things where it may', async () => {
+    const more = await another();
+    await prepare(more, one);
+    await project(more, 'only');
+    for (const namespace of [shop, more]) await project(namespace, 'both');
+    const client = await as('api', one);
+    const prepared = recentlyPrepared({ client, system: one });
+    const objects = within(createKubernetesObjects({ client }), prepared, one);
+    const api = createApi({
+      ...({ storage: createMemory(), runner: {}, secrets: createKubernetesSecrets({ client }), git: {} } as unknown as ApiDeps),
+      objects,
+      namespaces: () => prepared.all(),
+      namespace: shop,
+      home: one,
+      siteHost: 'sites.test',
+      now: () => new Date().toISOString(),
+      log,
+      newId: randomUUID,
+    });
+    const call = async (method: string, path: string, body?: object) => {
+      const init = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+      const response = await api.fetch(new Request(`http://api.test/api/v1${path}`, { method, ...init }));
+      const text = await response.text();
+      return { status: response.status, body: (text ? JSON.parse(text) : {}) as Record<string, unknown> };
+    };
+    const listed = (await call('GET', '/projects?limit=200')).body['items'] as { namespace: string }[];
+    const namespaces = new Set(listed.map(({ namespace }) => namespace));
+    for (const namespace of [more, shop]) expect(namespaces).toContain(namespace);
+    for (const namespace of [other, none]) expect(namespaces).not.toContain(namespace);
+    expect(await call('GET', '/projects/only')).toMatchObject({ status: 200, body: { namespace: more, url: `http://only.${more}.sites.test/` } });
+    expect(await call('GET', '/projects/both')).toMatchObject({ status: 409, body: { type: 'urn:tidemill:problem:ambiguous' } });
+    expect(await call('GET', `/projects/both?namespace=${shop}`)).toMatchObject({ status: 200, body: { namespace: shop, url: 'http://both.sites.test/' } });
+    expect(await call('GET', `/projects/site?namespace=${other}`)).toMatchObject({ status: 404, body: { type: 'urn:tidemill:problem:no-such-namespace' } });
+    const credential = { name: 'git', type: 'basic', host: 'git.example.org', username: 'me', value: 'tok' };
+    for (const namespace of [more, shop])
+      expect(await call('POST', '/credentials', { ...credential, namespace })).toMatchObject({ status: 201, body: { namespace } });
+    expect(await call('POST', '/credentials', { ...credential, namespace: none })).toMatchObject({ status: 404 });
+    expect(await call('DELETE', `/credentials/git?namespace=${more}`)).toMatchObject({ status: 204 });
+    expect(await call('DELETE', '/credentials/git')).toMatchObject({ status: 204 });
+    expect(await call('GET', '/pushes')).toMatchObject({ status: 200 });
+  });
+});
+
+describe('the site', () => {
+  it('serves what stands in its namespaces, the older of two by the short name, and what is made ready later within seconds', async () => {
+    const extra = await another();
+    const client = await as('site', one);
+    const prepared = followPrepared({ client, system: one, log });
+    const objects = within(createKubernetesObjects({ client, log }), prepared, one);
+    const places = allNamespaces({ objects, namespace: shop, log });
+    const releases = createReleases({ objects, log });
+    try {
+      await project(extra, 'twice');
+      await sleep(1100); // ages are counted in seconds
+      await project(shop, 'twice');
+      for (const namespace of [extra, shop]) await release(namespace, 'twice');
+      const projectAt = async (host: string) => {
+        const at = await places.of(host);
+        return at && (await releases.get(at)) ? at.namespace : undefined;
+      };
+      expect(await projectAt(`twice.${shop}`)).toBe(shop);
+      expect(await projectAt(`twice.${extra}`)).toBeUndefined();
+      await expect.poll(() => projectAt('twice'), { timeout: 5000 }).toBe(shop);
+      await prepare(extra, one);
+      await expect.poll(() => projectAt('twice'), { timeout: 10_000 }).toBe(extra);
+      expect(await projectAt(`twice.${extra}`)).toBe(extra);
+      expect(await projectAt(`twice.${shop}`)).toBe(shop);
+      await kubectl(extra, ['delete', 'rolebinding', MARKER]);
+      await expect.poll(() => projectAt('twice'), { timeout: 10_000 }).toBe(shop);
+      expect(await projectAt(`twice.${extra}`)).toBeUndefined();
+    } finally {
+      places.close();
+      releases.close();
+      prepared.stop();
+    }
+  });
+});
+
+const release = async (namespace: string, name: string) => {
+  const made = await everything.create<'Release'>({
+    kind: 'Release',
+    metadata: { namespace, name },
+    spec: { project: name, environment: 'production', host: name },
+  });
+  const current = { artifact: 'a', version: '1', manifest: `sha256:${'0'.repeat(64)}`, at: '2026-01-01T00:00:00Z', trigger: 'user' as const };
+  await everything.updateStatus<'Release'>({ ...made, status: { current, history: [] } });
+};
+
+/** A store with nothing in it. */
+const createMemory = () => ({ get: async () => undefined, stat: async () => undefined, list: async () => ({ keys: [] }) });
 
 /** One event, by the function as it runs in a cluster. */
 async function deliver(objects: Objects, broker: Broker, home: string, event: Delivery['event']): Promise<Settlement> {
