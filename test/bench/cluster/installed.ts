@@ -62,7 +62,7 @@ export async function installed(ground: Ground, overlay: Overlay): Promise<Insta
   const spec = projectSpec(url);
   const objects = createKubernetesObjects({ client });
   await objects.create({ kind: 'Project', metadata: { name: PROJECT, namespace, labels: projectLabels(spec) }, spec });
-  later('pushes', () => removePushes(ground, url));
+  later('pushes', () => removePushes(ground, url, installation.namespace));
   const poster = openPoster(await wayIn(ground, installation));
   later('connections', async () => poster.close());
   const arrivals = await watchArrivals(client, namespace);
@@ -107,7 +107,7 @@ export async function installed(ground: Ground, overlay: Overlay): Promise<Insta
     clean: async () => {
       for (const plural of ['executions', 'artifacts', 'lanes']) await remove(client, `${GROUP}/namespaces/${namespace}/${plural}`);
       await removeTaskRuns(ground, namespace);
-      await removePushes(ground, url);
+      await removePushes(ground, url, installation.namespace);
     },
   };
 }
@@ -118,9 +118,9 @@ function projectSpec(url: string): SpecOf<'Project'> {
   return { source: { url }, lane: { mode: 'parallel', slots: 100 }, stages: [{ name: STAGE, steps: [{ name: STEP, taskSpec: { steps } }] }] };
 }
 
-/** Pushes are of a repository, and stand in the namespace `default`. */
-export async function removePushes({ client }: Ground, url: string): Promise<void> {
-  await remove(client, `${GROUP}/namespaces/default/pushes`, { labelSelector: `${LABEL.repository}=${repositoryLabel(url)}` });
+/** Pushes are of a repository, and stand where the installation does: in the namespace `default` where there is none. */
+export async function removePushes({ client }: Ground, url: string, namespace = 'default'): Promise<void> {
+  await remove(client, `${GROUP}/namespaces/${namespace}/pushes`, { labelSelector: `${LABEL.repository}=${repositoryLabel(url)}` });
 }
 
 async function wayIn(ground: Ground, { overlay, namespace, kubectl: _kubectl }: Installation): Promise<Target> {

@@ -2,10 +2,12 @@
 import { spawnSync } from 'node:child_process';
 import { basename, dirname } from 'node:path';
 import { execPath } from 'node:process';
+import { projectNamespace } from '../../../../knative/generate/manifests.ts';
 import { hookLabels, projectLabels, taskRunName } from '../../../../shared/decisions/names.ts';
 import { tickEvent } from '../../../../shared/events/tick.ts';
 import { createKubernetesObjects } from '../../../../shared/kubernetes/objects/objects.ts';
 import type { Obj, SpecOf } from '../../../../shared/objects/kinds.ts';
+import { MARKER } from '../../../../shared/objects/project-namespace.ts';
 import { type RawTaskRun, taskRunOf, taskRunPath } from '../../../../shared/tekton/taskrun/object.ts';
 import { startGitServer } from '../../../contracts/git-server.ts';
 import { eventOf, pushEvent, taskRunEnded } from '../../../fakes/events.ts';
@@ -19,7 +21,6 @@ import { makeBucket } from '../bucket.ts';
 import { unpackBundles } from '../bundles.ts';
 import { type ColdChain, openColdChain, type Sample, someSha } from '../cold-chain.ts';
 import type { Ground } from '../ground.ts';
-import { removePushes } from '../installed.ts';
 import { withoutTekton } from '../tekton.ts';
 
 const ROUNDS = 5;
@@ -70,11 +71,13 @@ async function openWorld(ground: Ground): Promise<World> {
   const server = await startGitServer({ root: dirname(repository.path), address: '127.0.0.1' });
   ground.later('git server', () => server.close());
   const url = `${server.url}/${basename(repository.path)}`;
-  ground.later('pushes', () => removePushes(ground, url));
   const objects = createKubernetesObjects({ client: ground.client });
   const taskSpec = { steps: [{ name: 'hello', image: 'busybox', script: 'echo hello\n' }] };
   const spec: SpecOf<'Project'> = { source: { url }, stages: [{ name: 'build', steps: [{ name: 'hello', taskSpec }] }] };
   await objects.create({ kind: 'Project', metadata: { name: PROJECT, namespace, labels: projectLabels(spec) }, spec });
+  // What tells that its projects are this installation's, which runs in it too.
+  const marker = projectNamespace(namespace, namespace).find(({ metadata }) => metadata.name === MARKER);
+  await ground.client.request('POST', `/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/rolebindings`, { body: marker });
   const env = {
     TIDEMILL_BROKER: 'knative',
     TIDEMILL_S3_ENDPOINT: fromEnv('TIDEMILL_TEST_S3_ENDPOINT'),
