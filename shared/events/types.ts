@@ -2,6 +2,7 @@
 // Names: dev.tidemill.<noun>.<verb>.v1. TaskRun events are Tekton's own, in the form that a real Tekton 1.15 sends; ticks are those of Knative's PingSource.
 import { z } from 'zod';
 import { digest, gitRef, gitSha, name, namespace, reason, text, timestamp, url } from '../objects/fields.ts';
+import { object } from '../objects/lazily.ts';
 
 /** What a git server, a poll of one, or a local repository told: a ref moved from one commit to another. */
 const refChange = {
@@ -29,7 +30,7 @@ const artifact = { namespace, project: name, execution: name.optional(), artifac
 /** `admitted`: the execution has a slot of its lane, which it keeps until it ends. Where it is not said, the lane is looked at. */
 const source = { ...artifact, admitted: z.boolean().optional() };
 
-const taskRunData = z.object({ taskRun: z.looseObject({ metadata: z.looseObject({ name, namespace, uid: text(64) }) }) });
+const taskRunData = object(() => ({ taskRun: z.looseObject({ metadata: z.looseObject({ name, namespace, uid: text(64) }) }) }));
 
 /** Who asked: a person, a webhook, a clock, or tidemill itself by rule. */
 export const trigger = z.enum(['user', 'webhook', 'poll', 'cron', 'auto']);
@@ -38,13 +39,13 @@ export const releaseAction = z.enum(['deploy', 'rollback', 'retire']);
 
 export const eventData = {
   /** A branch was created or moved. */
-  'dev.tidemill.git.push.v1': z.object({ ...refChange, after: gitSha, forced: z.boolean().optional() }),
+  'dev.tidemill.git.push.v1': object(() => ({ ...refChange, after: gitSha, forced: z.boolean().optional() })),
   /** A tag was created or moved. */
-  'dev.tidemill.git.tag.v1': z.object({ ...refChange, after: gitSha }),
+  'dev.tidemill.git.tag.v1': object(() => ({ ...refChange, after: gitSha })),
   /** A branch was deleted. */
   'dev.tidemill.git.branch-deleted.v1': z.object(refChange),
   /** A pull request was opened, changed or closed. */
-  'dev.tidemill.pull-request.changed.v1': z.object({
+  'dev.tidemill.pull-request.changed.v1': object(() => ({
     repository: url,
     repositoryId: text(64).optional(),
     number: z.int().positive(),
@@ -56,9 +57,9 @@ export const eventData = {
     fork: z.boolean(),
     by: text(128).optional(),
     body: digest.optional(),
-  }),
+  })),
   /** Somebody wants a run: the API, a clock, a rerun. */
-  'dev.tidemill.execution.requested.v1': z.object({
+  'dev.tidemill.execution.requested.v1': object(() => ({
     namespace,
     project: name,
     /** Branch, tag or SHA; absent: the head of the default branch. */
@@ -67,26 +68,26 @@ export const eventData = {
     by: text(128).optional(),
     /** Name of an execution whose commit and definition are to be run again. */
     rerunOf: name.optional(),
-  }),
+  })),
   /** Somebody wants a running or waiting execution to end. */
-  'dev.tidemill.execution.cancel-requested.v1': z.object({ ...execution, by: text(128).optional(), reason }),
+  'dev.tidemill.execution.cancel-requested.v1': object(() => ({ ...execution, by: text(128).optional(), reason })),
   /** Its lane has a slot for it now. */
   'dev.tidemill.execution.admitted.v1': z.object(execution),
-  'dev.tidemill.execution.started.v1': z.object({ ...execution, number: z.int().positive(), sha: gitSha, ref: gitRef }),
+  'dev.tidemill.execution.started.v1': object(() => ({ ...execution, number: z.int().positive(), sha: gitSha, ref: gitRef })),
   /** Terminal: succeeded, failed or cancelled. */
-  'dev.tidemill.execution.finished.v1': z.object({
+  'dev.tidemill.execution.finished.v1': object(() => ({
     ...execution,
     lane: name,
     number: z.int().positive(),
     outcome: z.enum(['Succeeded', 'Failed', 'Cancelled']),
     reason: reason.optional(),
-  }),
+  })),
   /** An Artifact object was made and waits to be resolved. */
-  'dev.tidemill.artifact.requested.v1': z.object({ ...source }),
-  'dev.tidemill.artifact.resolved.v1': z.object({ ...source, type: z.enum(['git', 'site']), digest: text(160) }),
-  'dev.tidemill.artifact.failed.v1': z.object({ ...artifact, reason }),
+  'dev.tidemill.artifact.requested.v1': object(() => ({ ...source })),
+  'dev.tidemill.artifact.resolved.v1': object(() => ({ ...source, type: z.enum(['git', 'site']), digest: text(160) })),
+  'dev.tidemill.artifact.failed.v1': object(() => ({ ...artifact, reason })),
   /** Somebody, or a rule, wants the pointer of an environment moved. */
-  'dev.tidemill.release.requested.v1': z.object({
+  'dev.tidemill.release.requested.v1': object(() => ({
     namespace,
     project: name,
     environment: name,
@@ -105,17 +106,33 @@ export const eventData = {
     lane: name.optional(),
     /** The branch had moved on before this commit's execution was opened: never released by itself. */
     outdated: z.boolean().optional(),
-  }),
-  'dev.tidemill.release.deployed.v1': z.object({ namespace, project: name, environment: name, release: name, artifact: name, version: text(128), digest }),
-  'dev.tidemill.release.rolledback.v1': z.object({ namespace, project: name, environment: name, release: name, artifact: name, version: text(128), digest }),
-  'dev.tidemill.release.retired.v1': z.object({ namespace, project: name, environment: name, release: name }),
-  'dev.tidemill.release.refused.v1': z.object({ namespace, project: name, environment: name, artifact: name.optional(), reason }),
+  })),
+  'dev.tidemill.release.deployed.v1': object(() => ({
+    namespace,
+    project: name,
+    environment: name,
+    release: name,
+    artifact: name,
+    version: text(128),
+    digest,
+  })),
+  'dev.tidemill.release.rolledback.v1': object(() => ({
+    namespace,
+    project: name,
+    environment: name,
+    release: name,
+    artifact: name,
+    version: text(128),
+    digest,
+  })),
+  'dev.tidemill.release.retired.v1': object(() => ({ namespace, project: name, environment: name, release: name })),
+  'dev.tidemill.release.refused.v1': object(() => ({ namespace, project: name, environment: name, artifact: name.optional(), reason })),
   /** One hook is to be told of one event: the unit of retry. */
-  'dev.tidemill.hook.requested.v1': z.object({ namespace, hook: name, event: z.looseObject({ id: text(256), source: text(512), type: text(128) }) }),
-  'dev.tidemill.hook.delivered.v1': z.object({ namespace, hook: name, eventId: text(256), status: z.int(), attempts: z.int().positive() }),
-  'dev.tidemill.hook.dead.v1': z.object({ namespace, hook: name, eventId: text(256), attempts: z.int().positive(), reason }),
+  'dev.tidemill.hook.requested.v1': object(() => ({ namespace, hook: name, event: z.looseObject({ id: text(256), source: text(512), type: text(128) }) })),
+  'dev.tidemill.hook.delivered.v1': object(() => ({ namespace, hook: name, eventId: text(256), status: z.int(), attempts: z.int().positive() })),
+  'dev.tidemill.hook.dead.v1': object(() => ({ namespace, hook: name, eventId: text(256), attempts: z.int().positive(), reason })),
   /** A clock struck. `tick`: the function that it is for. */
-  'dev.knative.sources.ping': z.object({ tick: name }),
+  'dev.knative.sources.ping': object(() => ({ tick: name })),
   'dev.tekton.event.taskrun.queued.v1': taskRunData,
   'dev.tekton.event.taskrun.unknown.v1': taskRunData,
   'dev.tekton.event.taskrun.running.v1': taskRunData,

@@ -1,10 +1,11 @@
 // What all objects have in common, in Kubernetes' form: metadata, conditions, and the outbox that functions publish from.
 import { z } from 'zod';
 import { name, namespace, reason, text, timestamp } from './fields.ts';
+import { object } from './lazily.ts';
 
 export const API_VERSION = 'tidemill.dev/v1alpha1';
 
-export const metadata = z.object({
+export const metadata = object(() => ({
   name,
   namespace,
   uid: text(64),
@@ -15,11 +16,11 @@ export const metadata = z.object({
   creationTimestamp: timestamp,
   labels: z.record(z.string().max(316), z.string().max(63)).optional(),
   annotations: z.record(z.string().max(316), z.string().max(4096)).optional(),
-});
+}));
 export type Metadata = z.infer<typeof metadata>;
 
 /** Kubernetes' condition (metav1.Condition). Each kind says when its conditions are present and which way is good. */
-export const condition = z.object({
+export const condition = object(() => ({
   type: text(64).describe('What it is about, such as Ready.'),
   status: z.enum(['True', 'False', 'Unknown']).describe('Whether it is so. Unknown: that is not decided yet.'),
   observedGeneration: z
@@ -30,7 +31,7 @@ export const condition = z.object({
   reason: text(128).describe('One CamelCase word for programs.'),
   message: reason.optional().describe('A sentence for people: what is wrong, and what to do.'),
   lastTransitionTime: timestamp.describe('When its status came to be what it is.'),
-});
+}));
 export type Condition = z.infer<typeof condition>;
 
 export const conditions = z
@@ -51,11 +52,11 @@ export const MAX_OUTBOX = 32;
  */
 export const outbox = z
   .array(
-    z.object({
+    object(() => ({
       cause: text(64).describe('Hash of source and id of the event that was handled.'),
       at: timestamp.describe('When it was handled.'),
       events: z.array(z.string().max(262_144)).max(1000).optional().describe('Events that follow from it, as JSON, until they are published.'),
-    }),
+    })),
   )
   .max(MAX_OUTBOX)
   .optional()

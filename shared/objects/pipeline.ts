@@ -1,10 +1,11 @@
 // Pipeline: stages in order; the steps of a stage run side by side, each as one Tekton TaskRun.
 import { z } from 'zod';
 import { duration, label, text } from './fields.ts';
+import { object, strictObject } from './lazily.ts';
 import { conditions, outbox, VALID } from './meta.ts';
 import { paramValue, taskSpec } from './taskrun.ts';
 
-export const step = z.strictObject({
+export const step = strictObject(() => ({
   name: label.max(40).describe('Name of the step, unique within its stage.'),
   taskSpec: taskSpec.describe(
     "spec of the Tekton Task (v1) that does the work. Its workspace `source` holds the commit's files. What tidemill does not know is Tekton's to check.",
@@ -25,9 +26,9 @@ export const step = z.strictObject({
     .union([text(1024), z.literal(true)])
     .optional()
     .describe("Folder that becomes the site of this execution, relative to the repository's root; true: the Task says in its results where it is."),
-});
+}));
 
-export const stage = z.strictObject({
+export const stage = strictObject(() => ({
   name: label.max(40).describe('Name of the stage, unique within the definition.'),
   steps: z
     .array(step)
@@ -35,7 +36,7 @@ export const stage = z.strictObject({
     .max(50)
     .refine((steps) => new Set(steps.map((s) => s.name)).size === steps.length, 'step names must be unique within a stage')
     .describe('Steps of the stage, which run side by side, each as one TaskRun.'),
-});
+}));
 
 export const stages = z
   .array(stage)
@@ -44,13 +45,11 @@ export const stages = z
   .refine((all) => new Set(all.map((s) => s.name)).size === all.length, 'stage names must be unique')
   .describe('Stages, which run one after another: each when all steps of the one before it succeeded.');
 
-export const pipelineSpec = z.strictObject({ stages }).describe('What a Project that takes this pipeline runs.');
-export const pipelineStatus = z
-  .object({
-    conditions: conditions.describe(VALID),
-    outbox,
-  })
-  .describe('Whether it can be run.');
+export const pipelineSpec = strictObject(() => ({ stages })).describe('What a Project that takes this pipeline runs.');
+export const pipelineStatus = object(() => ({
+  conditions: conditions.describe(VALID),
+  outbox,
+})).describe('Whether it can be run.');
 
 export type Stage = z.infer<typeof stage>;
 export type Step = z.infer<typeof step>;

@@ -2,6 +2,7 @@
 // https://tekton.dev/docs/pipelines/tasks/ and https://tekton.dev/docs/pipelines/taskruns/
 import { z } from 'zod';
 import { text, timestamp } from './fields.ts';
+import { looseObject } from './lazily.ts';
 
 export const TEKTON_API_VERSION = 'tekton.dev/v1';
 
@@ -10,9 +11,9 @@ export const CACHE_ANNOTATION = 'tidemill.dev/cache';
 
 export const paramValue = z.union([z.string().max(65_536), z.array(z.string().max(65_536)).max(1000), z.record(z.string().max(256), z.string().max(65_536))]);
 
-const called = z.looseObject({ name: text(128).describe('Its name.') });
+const called = looseObject(() => ({ name: text(128).describe('Its name.') }));
 
-const tektonStep = z.looseObject({
+const tektonStep = looseObject(() => ({
   name: text(63).optional().describe('Name of the step, unique within the Task.'),
   image: z.string().max(1024).optional().describe('Image that it runs in.'),
   script: z.string().max(262_144).optional().describe('Script that it runs, by the interpreter of its first line, else by sh. In place of command.'),
@@ -24,18 +25,18 @@ const tektonStep = z.looseObject({
     .optional()
     .describe('Environment variables, in the form that a container of a Pod has them.'),
   workingDir: z.string().max(4096).optional().describe('Folder that it runs in. Default: that of the image.'),
-});
+}));
 
 /** spec of a Task, loose: what tidemill does not know is Tekton's to accept or refuse. */
-export const taskSpec = z.looseObject({
+export const taskSpec = looseObject(() => ({
   params: z.array(called).max(200).optional().describe('Parameters that it takes: name, type, description, default.'),
   steps: z.array(tektonStep).min(1).max(100).describe('Steps, which run one after another as containers of one Pod.'),
   results: z.array(called).max(200).optional().describe('Results that it leaves: name, type, description.'),
   workspaces: z.array(called).max(50).optional().describe('Workspaces that it uses. The one named "source" holds the files of the commit.'),
   volumes: z.array(called).max(50).optional().describe('Volumes that its steps mount, in the form that a Pod has them.'),
-});
+}));
 
-export const taskRunSpec = z.looseObject({
+export const taskRunSpec = looseObject(() => ({
   taskSpec: taskSpec.optional(),
   taskRef: z.looseObject({ name: text(253).optional() }).optional(),
   params: z
@@ -51,9 +52,9 @@ export const taskRunSpec = z.looseObject({
   /** "TaskRunCancelled" asks for its end. */
   status: z.string().max(64).optional(),
   statusMessage: z.string().max(4096).optional(),
-});
+}));
 
-const stepState = z.looseObject({
+const stepState = looseObject(() => ({
   name: z.string().max(63).optional(),
   container: z.string().max(128).optional(),
   imageID: z.string().max(1024).optional(),
@@ -61,11 +62,11 @@ const stepState = z.looseObject({
   running: z.looseObject({ startedAt: timestamp.optional() }).optional(),
   waiting: z.looseObject({ reason: z.string().optional() }).optional(),
   terminated: z.looseObject({ exitCode: z.int(), reason: z.string().optional(), startedAt: timestamp.optional(), finishedAt: timestamp.optional() }).optional(),
-});
+}));
 
-const taskRunResult = z.looseObject({ name: text(128), type: z.string().max(16).optional(), value: paramValue });
+const taskRunResult = looseObject(() => ({ name: text(128), type: z.string().max(16).optional(), value: paramValue }));
 
-export const taskRunStatus = z.looseObject({
+export const taskRunStatus = looseObject(() => ({
   conditions: z
     .array(
       z.looseObject({
@@ -84,7 +85,7 @@ export const taskRunStatus = z.looseObject({
   steps: z.array(stepState).optional(),
   results: z.array(taskRunResult).optional(),
   retriesStatus: z.array(z.looseObject({})).optional(),
-});
+}));
 
 export type ParamValue = z.infer<typeof paramValue>;
 export type TaskSpec = z.infer<typeof taskSpec>;
