@@ -109,7 +109,7 @@ export function wantedOf(words: Words, installed: Installed | undefined, env: Re
   if (projects.includes(namespace))
     throw new CliError(EXIT.usage, `Projects cannot stand in ${namespace}, where tidemill itself runs: name another --project-namespace`);
   const settings: CompleteSettings = { ...DEFAULTS, ...installed?.settings, ...given };
-  // The API and the sites are of one namespace: the first that was ever named.
+  // What is made without a word of where stands in the first that was ever named.
   if (!installed && projects[0] !== undefined) settings.TIDEMILL_NAMESPACE = projects[0];
   return {
     version: pkg.version,

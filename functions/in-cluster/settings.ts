@@ -14,7 +14,7 @@ export interface Settings {
   /** What `tidemill.dev/node:24` means here. */
   buildImage: string;
   bytesUrl: string;
-  /** Namespace of the projects that the API is for. */
+  /** Where the API makes things where nobody says where. */
   namespace: string;
   /** Namespace of tidemill's own. */
   systemNamespace: string;

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import * as graph from '../../functions/graph.ts';
 import { manifests, projectNamespace } from './manifests.ts';
 import type { KubeObject } from './object.ts';
-import { type ManifestOptions, OVERLAYS, SIZES } from './options.ts';
+import { type ManifestOptions, OVERLAYS, SIZES, type Settings } from './options.ts';
 import { DONE_BY } from './workloads/workloads.ts';
 
 interface Container {
@@ -118,6 +118,14 @@ test('on knative the clock is a PingSource for each tick of the graph, which say
       sink: { ref: expect.objectContaining({ kind: 'Broker', name: 'tidemill' }) },
     });
   }
+});
+
+test('pods are made anew when a setting is another, and not when settings are told in another order', () => {
+  const hashes = (settings: Settings) =>
+    of(manifests({ overlay: 'jetstream', settings }), 'Deployment').map((object) => JSON.stringify((object['spec'] as { template: object }).template));
+  const first = hashes({ TIDEMILL_S3_ENDPOINT: 'http://s3', TIDEMILL_HOOKS_ALLOW: '10.0.0.0/8' });
+  expect(hashes({ TIDEMILL_HOOKS_ALLOW: '10.0.0.0/8', TIDEMILL_S3_ENDPOINT: 'http://s3' })).toEqual(first);
+  expect(hashes({ TIDEMILL_S3_ENDPOINT: 'http://s3' })).not.toEqual(first);
 });
 
 test('on jetstream nothing of Knative is needed', () => {

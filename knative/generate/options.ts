@@ -19,7 +19,7 @@ export interface Settings {
   AWS_REGION?: string;
   /** What `tidemill.dev/node:24` means here: an image with sh, node, npm and git. */
   TIDEMILL_BUILD_IMAGE?: string;
-  /** Namespace that the API and the sites are of. */
+  /** Where the API makes things where nobody says where; one of those that are made ready for projects. */
   TIDEMILL_NAMESPACE?: string;
   /** A site is served on <project>.<this>. */
   TIDEMILL_SITE_HOST?: string;

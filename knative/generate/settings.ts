@@ -15,8 +15,10 @@ export function configMap({ namespace, image, settings }: Resolved): KubeObject 
   };
 }
 
-/** Pods are made anew when what they are told has changed. */
+/** Pods are made anew when what they are told has changed, in whichever order it was told. */
 export function configAnnotations(maps: readonly KubeObject[]): Record<string, string> {
-  const hash = createHash('sha256').update(JSON.stringify(maps.map((map) => map.data)));
+  const hash = createHash('sha256').update(
+    JSON.stringify(maps.map(({ data }) => Object.entries(data as Record<string, string>).toSorted(([a], [b]) => (a < b ? -1 : 1)))),
+  );
   return { 'tidemill.dev/settings': hash.digest('hex').slice(0, 16) };
 }

@@ -46,6 +46,8 @@ export const about: Record<OwnKind, KindAbout> = {
   Project: {
     description:
       'A repository, how it is built, and how what comes of it is released. Its name is the first label of the host name that its site is served on. ' +
+      'In a cluster something comes of it only in a namespace that was made ready for projects (tidemill install --project-namespace); of two of one name ' +
+      'the older has the short host name, and each has <name>.<namespace>. ' +
       'Whatever else belongs to it (executions, artifacts, releases) stands in its namespace and names it. To ask for a run, annotate it with ' +
       'tidemill.dev/trigger=<any new value>, and with tidemill.dev/trigger-ref=<branch, tag or SHA> where it is not the default branch.',
     shortNames: ['proj'],
@@ -72,7 +74,8 @@ export const about: Record<OwnKind, KindAbout> = {
   Push: {
     description:
       'What a webhook or a look at a repository told of a branch or tag, and what came of it: the execution in each project that it concerns, ' +
-      'or the reason why there is none. tidemill makes it; there is nothing to write by hand.',
+      'or the reason why there is none. It stands in the namespace of tidemill itself, as it is told before any project is known. tidemill makes it; ' +
+      'there is nothing to write by hand.',
     selectable: ['.spec.repository', '.spec.ref', '.spec.kind'],
     columns: [
       text('Kind', '.spec.kind', 'What happened to the ref.'),
