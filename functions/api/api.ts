@@ -34,7 +34,8 @@ export function createApi(deps: ApiDeps): { fetch(request: Request): Promise<Res
     at: (other) => seenFrom({ namespace: other, listed: other }),
     isArchived: (kind, name) => isArchived({ archive, namespace }, kind, name),
   });
-  const api = seenFrom({ namespace: usual, listed: undefined });
+  // With one namespace there is nothing to tell apart, and nothing to look for elsewhere.
+  const api = seenFrom({ namespace: usual, listed: deps.namespaces ? undefined : usual });
   const apps = new Map<string, Hono>();
   const appOf = (home: Home): Hono => {
     const key = `${home.namespace} ${home.listed ?? ''}`;

@@ -60,6 +60,13 @@ test('a binding that anybody could write makes nothing ready', async () => {
   expect(await wrongs()).toMatchObject([{ said: expect.stringContaining('was not made ready') as string }]);
 });
 
+test('a namespace of ours whose binding is another account’s is said to be left alone', async () => {
+  put(
+    ...projectNamespace('shop', 'mill').map((object) => ({ ...object, subjects: [{ kind: 'ServiceAccount', name: 'watcher', namespace: 'tidemill-system' }] })),
+  );
+  expect(await wrongs()).toMatchObject([{ said: expect.stringContaining('shop is left alone') as string, todo: 'tidemill install --namespace mill' }]);
+});
+
 test('a namespace that waits for an installation which is not there, and tidemill’s own, are said to be so', async () => {
   project('docs', 'handbook');
   put(...projectNamespace('docs', 'gone'));

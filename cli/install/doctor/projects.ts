@@ -35,6 +35,9 @@ async function ofNamespace(resources: Resources, name: string, about: About): Pr
   if (!wanted.projects.includes(name)) return whoseProjects(resources, name, about);
   const account = await resources.get({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: BUILD_ACCOUNT, namespace: name } });
   const findings: Finding[] = [];
+  const binding = await markerOf(resources, name);
+  if (binding && !isMarker(binding as never, wanted.namespace))
+    findings.push(wrong('Projects', `${name} is left alone: its RoleBinding ${MARKER} does not bind the watcher of ${wanted.namespace} to its role`, again));
   if (!account) findings.push(wrong('Projects', `${name} has no service account ${BUILD_ACCOUNT}, which builds run as`, again));
   if (namespace.metadata.labels?.['pod-security.kubernetes.io/enforce'] === 'restricted' && !flag)
     findings.push(
@@ -47,6 +50,9 @@ async function ofNamespace(resources: Resources, name: string, about: About): Pr
   return findings;
 }
 
+const markerOf = (resources: Resources, namespace: string) =>
+  resources.get({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: MARKER, namespace } });
+
 /** Of a namespace that was not made ready for this installation: nothing happens there, unless it is another's. */
 async function whoseProjects(resources: Resources, name: string, { wanted, again, there }: About): Promise<Finding[]> {
   const titles = there.map(({ metadata }) => metadata.name).toSorted();
@@ -57,7 +63,7 @@ async function whoseProjects(resources: Resources, name: string, { wanted, again
       wrong('Projects', `${alone} is that of tidemill itself, where nothing is built`, `Make it in another namespace; ${again} --project-namespace NAME`),
     ];
   const prepare = `${again} --project-namespace ${name}`;
-  const binding = await resources.get({ apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'RoleBinding', metadata: { name: MARKER, namespace: name } });
+  const binding = await markerOf(resources, name);
   const other = binding?.metadata.labels?.[INSTALLATION];
   if (!binding || other === undefined || !isMarker(binding as never, other)) return [wrong('Projects', `${alone} was not made ready for projects`, prepare)];
   const installed = await resources.get({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG.all, namespace: other } });

@@ -149,6 +149,10 @@ test('with one namespace a name is looked up once, and no other namespace is kno
   try {
     await alone.json(200, 'GET', '/projects?namespace=default');
     expect((await alone.json<{ detail: string }>(404, 'GET', '/projects?namespace=docs')).detail).toContain('they stand in default');
+    await alone.json(404, 'POST', '/hooks', { url: 'https://example.org', namespace: 'docs' });
+    await alone.json(201, 'POST', '/hooks', { url: 'https://example.org', namespace: 'default' });
+    await alone.store.objects.create<'Project'>({ kind: 'Project', metadata: { namespace: 'docs', name: 'site' }, spec: { source: { url } } });
+    expect((await alone.json<Listed>(200, 'GET', '/projects')).items).toEqual([]);
   } finally {
     await alone.close();
   }

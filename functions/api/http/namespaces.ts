@@ -36,7 +36,7 @@ export async function homeOf(api: Api, request: Request, basePath: string): Prom
   }
   const [collection = '', name] = pathname.slice(basePath.length + 1).split('/');
   const kind = COLLECTIONS[collection];
-  if (!name) return { namespace: api.namespace, listed: undefined };
+  if (!name) return { namespace: api.namespace, listed: api.listed };
   // Pushes and dead letters are of no namespace; a secret is nowhere but where it is put.
   if (!kind && collection !== 'secrets') return { namespace: api.namespace, listed: api.namespace };
   const namespace = kind ? await locate(api, kind, decoded(name)) : await chosen(api, api.namespace);
@@ -59,9 +59,10 @@ export async function chosen(api: Api, namespace: string): Promise<string> {
 
 /** Where something new comes to stand: where its body says, else where the query does, else in the usual namespace. Throws Problem 400 or 404. */
 export async function placed(api: Api, said: string | undefined): Promise<Api> {
-  if (said !== undefined && api.listed !== undefined && said !== api.listed)
-    throw new Problem(400, 'invalid', `The query says namespace "${api.listed}", and the body "${said}": say one of them.`);
-  return api.at(await chosen(api, said ?? api.namespace));
+  const namespace = await chosen(api, said ?? api.namespace);
+  if (api.listed !== undefined && namespace !== api.listed)
+    throw new Problem(400, 'invalid', `The query says namespace "${api.listed}", and the body "${namespace}": say one of them.`);
+  return api.at(namespace);
 }
 
 /** Where the one object of this name stands; where none does, the usual namespace. Throws Problem 409 where several do. */
