@@ -1,6 +1,8 @@
 // The whole chain on a cluster, on both overlays: a signed push, a build by real Tekton, a site that is served from the cluster, and a hook that is told.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { install, type Installation, type Overlay, tidemill } from './chain/installation.ts';
+import { prepare } from './namespaces/installations.ts';
+import { apply as applyIn, kubectl } from './watcher/world.ts';
 import { all, built, eventually, openReceiver, openRepository, type PushedRepository, type Receiver, served } from './chain/world.ts';
 
 const LONG = 420_000;
@@ -129,6 +131,29 @@ describe.each<Overlay>(['jetstream', 'knative'])('the chain on %s', { timeout: L
     await said('one--docs', 'of one');
     await said('two--docs', 'of two');
     await said('docs', 'second');
+  });
+
+  it('takes in a namespace that is made ready while it runs, with a project of the same name', async () => {
+    const more = `${installation.namespace}-more`;
+    const headers = { authorization: `Bearer ${installation.token}` };
+    const asked = async (query: string) => installation.api('GET', `/api/v1/projects/docs${query}`, { headers });
+    await kubectl('default', ['create', 'namespace', more]);
+    try {
+      await applyIn(more, 'Project', 'docs', { source: { url: repository.url } });
+      expect((await asked(`?namespace=${more}`)).status).toBe(404);
+      await prepare(more, installation.namespace);
+      // The head of its branch, at once: nobody has to push for that.
+      await said(`docs.${more}`, 'second');
+      const { sha } = await repository.push(frontEnd('third'));
+      await built(installation, sha);
+      await said('docs', 'third');
+      await said(`docs.${more}`, 'third');
+      expect((await asked('')).status).toBe(409);
+      const answer = await asked(`?namespace=${more}`);
+      expect(JSON.parse(answer.body)).toMatchObject({ namespace: more, url: expect.stringContaining(`//docs.${more}.sites.test/`) as string });
+    } finally {
+      await kubectl('default', ['delete', 'namespace', more, '--wait=false']);
+    }
   });
 
   it('refuses what is not signed, and holds nothing back', async () => {

@@ -5,7 +5,6 @@ import { createKubeClient } from '../../shared/kubernetes/client/client.ts';
 import { createKubernetesObjects } from '../../shared/kubernetes/objects/objects.ts';
 import { objectsContract } from '../contracts/objects.ts';
 import { fromEnv } from './env.ts';
-import { untilAlone } from './objects/alone.ts';
 import { ensureCrds } from './objects/crds.ts';
 import { dropNamespaces, makeNamespaces } from './objects/namespaces.ts';
 
@@ -15,7 +14,6 @@ describe('on Kubernetes', () => {
   const client = createKubeClient({ connect: anywhere() });
   beforeAll(async () => {
     await ensureCrds(client);
-    await untilAlone(client);
   });
   afterAll(() => client.close());
 

@@ -13,7 +13,7 @@ import { quiet, recordingBroker, until } from '../support/watcher.ts';
 import { fromEnv } from './env.ts';
 import { ensureCrds } from './objects/crds.ts';
 import { dropNamespaces, makeNamespaces } from './objects/namespaces.ts';
-import { apply, candidate, cuttable, expectNoOther, HEADS, kubectl, newClient, read } from './watcher/world.ts';
+import { apply, candidate, cuttable, HEADS, kubectl, newClient, read } from './watcher/world.ts';
 
 fromEnv('KUBECONFIG');
 
@@ -26,7 +26,6 @@ let children: ChildProcess[];
 
 beforeAll(async () => {
   await ensureCrds(client);
-  await expectNoOther(client);
 });
 afterAll(() => client.close());
 beforeEach(async () => {

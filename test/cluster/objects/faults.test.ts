@@ -8,7 +8,6 @@ import { createKubernetesObjects, type KubernetesObjects } from '../../../shared
 import type { NewObj } from '../../../shared/objects/kinds.ts';
 import { AlreadyExists, Conflict, Expired, type WatchEvent, type WatchOptions } from '../../../shared/ports/objects.ts';
 import { fromEnv } from '../env.ts';
-import { untilAlone } from './alone.ts';
 import { ensureCrds } from './crds.ts';
 import { dropNamespaces, makeNamespaces } from './namespaces.ts';
 import { isWatch, type Proxy, startProxy } from './proxy.ts';
@@ -31,7 +30,6 @@ const stops: AbortController[] = [];
 
 beforeAll(async () => {
   await ensureCrds(direct);
-  await untilAlone(direct);
 });
 afterAll(() => direct.close());
 beforeEach(async () => {

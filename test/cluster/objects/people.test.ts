@@ -14,7 +14,6 @@ import { InvalidObject, type NewObj } from '../../../shared/objects/kinds.ts';
 import { Conflict } from '../../../shared/ports/objects.ts';
 import { MissingSecret } from '../../../shared/ports/secrets.ts';
 import { fromEnv } from '../env.ts';
-import { untilAlone } from './alone.ts';
 import { ensureCrds } from './crds.ts';
 import { dropNamespaces, makeNamespaces } from './namespaces.ts';
 
@@ -25,7 +24,6 @@ let namespace: string;
 
 beforeAll(async () => {
   await ensureCrds(client);
-  await untilAlone(client);
 });
 afterAll(() => client.close());
 beforeEach(async () => {

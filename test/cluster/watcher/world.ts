@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { sayUnfit } from '../../../functions/watcher/changes/unfit.ts';
-import { kubernetesLease, LEASE_NAME } from '../../../functions/watcher/lease/kubernetes-lease.ts';
+import { kubernetesLease } from '../../../functions/watcher/lease/kubernetes-lease.ts';
 import { kubernetesEvents } from '../../../functions/watcher/notes/kubernetes-events.ts';
 import { createWatcher, type Watcher, type WatcherOptions } from '../../../functions/watcher/watcher.ts';
 import { anywhere } from '../../../shared/kubernetes/client/anywhere.ts';
@@ -78,22 +78,6 @@ export function candidate(client: KubeClient, namespace: string, broker: Broker,
     ...more,
   });
   return watcher;
-}
-
-interface Leases {
-  items: { metadata: { namespace: string }; spec?: { holderIdentity?: string; renewTime?: string } }[];
-}
-
-const ALIVE_MS = 60_000;
-
-/** A watcher sees the whole cluster: one of an installed tidemill would answer what the test writes before the test's own does. Throws where there is one. */
-export async function expectNoOther(client: KubeClient): Promise<void> {
-  const { items } = await client.request<Leases>('GET', '/apis/coordination.k8s.io/v1/leases', { query: { fieldSelector: `metadata.name=${LEASE_NAME}` } });
-  const other = items.find(({ spec }) => spec?.holderIdentity && Date.parse(spec.renewTime ?? '') > Date.now() - ALIVE_MS);
-  if (other)
-    throw new Error(
-      `A watcher of tidemill works in namespace ${other.metadata.namespace} of this cluster, and would answer for the one of this test: stop it first`,
-    );
 }
 
 export function newClient(): KubeClient {
