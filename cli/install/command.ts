@@ -104,8 +104,10 @@ export async function uninstallCommand(
 }
 
 function describe(removal: Removal, namespace: string, all: boolean): { text: string; data: object } {
-  const { objects, definitions, kept } = removal;
-  const parts = [`${objects.length} objects of tidemill${removal.namespace ? ` and the namespace ${namespace}` : ''}`];
+  const { objects, definitions, kept, pushes } = removal;
+  const parts = [
+    `${objects.length} objects of tidemill${removal.namespace ? ` and the namespace ${namespace}${pushes > 0 ? `, with the record of ${pushes} pushes` : ''}` : ''}`,
+  ];
   if (definitions.length > 0) parts.push(`${definitions.length} definitions, and with them ${countsOf(kept) || 'no objects'} in every namespace`);
   return { text: `This takes away ${parts.join(', ')}. ${keptText(removal, all)}`, data: { kept: all ? {} : kept } };
 }

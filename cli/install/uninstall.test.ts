@@ -75,6 +75,14 @@ test('it takes its own, the functions before what they stand on, and leaves proj
   expect(answered.text).toContain('What is in the bucket stays');
 });
 
+test('pushes stand where the installation does, and it says that they go with it', async () => {
+  for (const name of ['one', 'two']) put({ apiVersion: 'tidemill.dev/v1alpha1', kind: 'Push', metadata: { name, namespace: 'mine' } });
+  put({ apiVersion: 'tidemill.dev/v1alpha1', kind: 'Push', metadata: { name: 'one', namespace: 'theirs' } });
+  await uninstall({ dryRun: true });
+  expect(answered.text).toContain('and the namespace mine, with the record of 2 pushes');
+  expect(answered.value).toMatchObject({ kept: { Project: 1, Push: 1 } });
+});
+
 test('with --all the definitions go after the functions, and it says what goes with them', async () => {
   await uninstall({ all: true });
   expect(removed.indexOf('Deployment mine/api')).toBeLessThan(removed.indexOf('CustomResourceDefinition projects.tidemill.dev'));

@@ -15,11 +15,13 @@ export interface Removal {
   definitions: Live[];
   /** Other installations, which use the same definitions. */
   others: string[];
-  /** How many objects of each kind there are, in all namespaces. */
+  /** How many objects of each kind there are, in all namespaces but one that goes itself. */
   kept: Record<string, number>;
+  /** How many Pushes go with the namespace: they were told to the installation, and stand where it does. */
+  pushes: number;
 }
 
-export async function planUninstall(resources: Resources, namespace: string, all: boolean): Promise<Removal> {
+export async function planUninstall(resources: Resources, namespace: string, everything: boolean): Promise<Removal> {
   const [objects, there, definitions, namespaces] = await Promise.all([
     ownObjects(resources, namespace),
     resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }),
@@ -27,18 +29,23 @@ export async function planUninstall(resources: Resources, namespace: string, all
     resources.list('v1', 'Namespace', { labelSelector: `${LABELS.partOf}=tidemill,${LABELS.installation}` }),
   ]);
   const known = definitions.filter((definition) => definition !== undefined);
+  const own = there && isOurs(there) && there.metadata.annotations?.[MADE_BY] !== undefined ? there : undefined;
   const kept: Record<string, number> = {};
+  let pushes = 0;
   for (const definition of known) {
     const { group, names, versions } = (definition as unknown as { spec: { group: string; names: { kind: string }; versions: { name: string }[] } }).spec;
-    const count = (await resources.list(`${group}/${versions[0]!.name}`, names.kind)).length;
-    if (count > 0) kept[names.kind] = count;
+    const all = await resources.list(`${group}/${versions[0]!.name}`, names.kind);
+    const left = own ? all.filter((object) => object.metadata.namespace !== namespace) : all;
+    if (left.length > 0) kept[names.kind] = left.length;
+    if (names.kind === 'Push') pushes = all.length - left.length;
   }
   return {
     objects,
-    namespace: there && isOurs(there) && there.metadata.annotations?.[MADE_BY] !== undefined ? there : undefined,
-    definitions: all ? known : [],
+    namespace: own,
+    definitions: everything ? known : [],
     others: namespaces.map(({ metadata }) => metadata.labels![LABELS.installation]!).filter((name) => name !== namespace),
     kept,
+    pushes,
   };
 }
 
