@@ -11,7 +11,7 @@ export async function runFunction(name: FunctionName, handle: unknown): Promise<
   await runProcess(name, async ({ settings, log, now, server }) => {
     const entry: Entry = functions[name];
     const adapters = openAdapters(settings, log);
-    if (entry.needs.includes('objects')) beforeItIsNeeded(adapters);
+    if (entry.needs.includes('objects')) beforeItIsNeeded(name, adapters);
     const ports = await portsOf(entry, adapters);
     const { broker, respond, durable } = await openBroker(settings, adapters, log);
     startHost({
@@ -34,9 +34,10 @@ export async function runFunction(name: FunctionName, handle: unknown): Promise<
   });
 }
 
-/** What every event begins with: the way to the API server, opened while the rest is being loaded. */
-function beforeItIsNeeded({ client }: Adapters): void {
-  client.text('/version').catch(() => undefined); // the first event finds out what is wrong, and says so
+/** What every event begins with: the way to the API server, opened while the rest is being loaded. Who looks in all namespaces learns by it which are ours. */
+function beforeItIsNeeded(name: FunctionName, { client, namespaces }: Adapters): void {
+  const first = name === 'git-push' ? namespaces.all() : client.text('/version');
+  first.catch(() => undefined); // the first event finds out what is wrong, and says so
 }
 
 async function portsOf({ needs }: Entry, adapters: Adapters): Promise<Partial<Ports>> {
