@@ -46,6 +46,14 @@ describe('artifact-requested', () => {
     expect((await world.get('Artifact', 'long')).status).toMatchObject({ digest: `sha256:${long}` });
   });
 
+  it('tells once that it is resolved, whoever asks again', async () => {
+    await world.run('artifact-requested', requested());
+    const before = await world.picture();
+    const { settled, emitted } = await world.run('artifact-requested', { ...requested(), id: 'rung-again', source: '/functions/watcher' });
+    expect([settled, emitted]).toEqual([{ kind: 'done' }, []]);
+    expect(await world.picture()).toEqual(before);
+  });
+
   it('asks git once, however often it is told', async () => {
     for (let n = 0; n < 3; n++) await world.run('artifact-requested', requested());
     expect(world.git.calls).toEqual([`resolve ${A}`]);

@@ -13,9 +13,8 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
   const { namespace, artifact: name } = event.data;
   const artifact = await deps.objects.get('Artifact', { namespace, name }, { mayLag: true });
   if (!artifact || artifact.spec.type !== 'git') return {};
-  if (artifact.status?.phase === 'Resolved') return resolved(event, artifact, artifact.status);
-  // It never will be anything else, and whoever waited for it was told.
-  if (artifact.status?.phase === 'Invalid') return {};
+  // It never will be anything else, and whoever waits for it was told, or is told again by its outbox: under another id hooks would hear of it twice.
+  if (artifact.status?.phase === 'Resolved' || artifact.status?.phase === 'Invalid') return {};
   const { url, ref, credential } = artifact.spec;
   try {
     const commit = await deps.git.resolve({ url, ...(credential && { credential: credentialRef(namespace, credential) }) }, ref);

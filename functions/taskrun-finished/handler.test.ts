@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TidemillEvent } from '../../shared/events/event.ts';
 import type { SpecOf } from '../../shared/objects/kinds.ts';
+import { Forbidden } from '../../shared/ports/objects.ts';
 import { InvalidTaskRun, NotPrepared } from '../../shared/ports/runner.ts';
 import { minute, NONE, pushEvent, sha, tagEvent, taskRunEnded } from '../../test/fakes/events.ts';
 import type { Ending } from '../../test/fakes/runner.ts';
@@ -85,6 +86,18 @@ describe('a TaskRun that ended', () => {
       expect(await world.picture()).toEqual(before);
     }
     expect(world.runner.calls.filter((call) => call.startsWith('start'))).toHaveLength(3);
+  });
+
+  it('in a namespace of somebody else, of which we may see nothing, is left alone', async () => {
+    const name = await started();
+    const end = taskRunEnded(await world.runner.finish(`${name}-check-unit`));
+    const before = await world.picture();
+    const { get } = world.objects;
+    world.objects.get = () => Promise.reject(new Forbidden('executions is forbidden'));
+    const { settled, emitted } = await world.run('taskrun-finished', end);
+    world.objects.get = get;
+    expect([settled, emitted]).toEqual([{ kind: 'done' }, []]);
+    expect(await world.picture()).toEqual(before);
   });
 
   it('goes on after a kill between the start of a stage and its record', async () => {

@@ -9,6 +9,7 @@ import { endLeftovers, finishedEvent, startStage } from '../../shared/host/start
 import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { isDone, succeeded } from '../../shared/objects/taskrun.ts';
+import { Forbidden, type Objects, type Ref } from '../../shared/ports/objects.ts';
 import { NotPrepared } from '../../shared/ports/runner.ts';
 import type { functions } from '../graph.ts';
 import { failureMessage } from './failure-message.ts';
@@ -22,7 +23,7 @@ type Status = StatusOf<'Execution'>;
 export const handle: Handler<Entry> = async (event, deps) => {
   const { namespace, name, uid } = event.data.taskRun.metadata;
   const executionName = executionOf(event);
-  const execution = executionName === undefined ? undefined : await deps.objects.get('Execution', { namespace, name: executionName });
+  const execution = executionName === undefined ? undefined : await ours(deps.objects, { namespace, name: executionName });
   if (!executionName || !execution) return {};
   if (!execution.status?.definition && !isTerminal(execution.status)) return unwritten(event, executionName, deps);
   if (!execution.status) return {};
@@ -50,6 +51,16 @@ function executionOf({ data }: Event): string | undefined {
   const { labels } = data.taskRun.metadata as { labels?: Record<string, unknown> };
   const name = labels?.[LABEL.execution];
   return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+/** Tekton tells of the TaskRuns of the whole cluster, those of other installations among them: of these we may see nothing. */
+async function ours(objects: Objects, ref: Ref): Promise<Obj<'Execution'> | undefined> {
+  try {
+    return await objects.get('Execution', ref);
+  } catch (error) {
+    if (error instanceof Forbidden) return undefined;
+    throw error;
+  }
 }
 
 /** Undefined also where its end is recorded, and the namespace is another installation's: that one recorded it. */

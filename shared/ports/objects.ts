@@ -90,6 +90,11 @@ export class Conflict extends Error {
   }
 }
 
+/** We may not do this in that namespace: it was not made ready for the projects of this installation. */
+export class Forbidden extends Error {
+  override name = 'Forbidden';
+}
+
 /** The version to watch from is no longer kept (HTTP 410): list again. */
 export class Expired extends Error {
   override name = 'Expired';
