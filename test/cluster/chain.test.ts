@@ -139,7 +139,7 @@ describe.each<Overlay>(['jetstream', 'knative'])('the chain on %s', { timeout: L
     const asked = async (query: string) => installation.api('GET', `/api/v1/projects/docs${query}`, { headers });
     await kubectl('default', ['create', 'namespace', more]);
     try {
-      await applyIn(more, 'Project', 'docs', { source: { url: repository.url } });
+      await applyIn(more, 'Project', 'docs', { source: { url: repository.url, branch: 'main' } });
       expect((await asked(`?namespace=${more}`)).status).toBe(404);
       await prepare(more, installation.namespace);
       // The head of its branch, at once: nobody has to push for that.

@@ -67,7 +67,16 @@ async function whoseProjects(resources: Resources, name: string, { wanted, again
   const other = binding?.metadata.labels?.[INSTALLATION];
   if (!binding || other === undefined || !isMarker(binding as never, other)) return [wrong('Projects', `${alone} was not made ready for projects`, prepare)];
   const installed = await resources.get({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: CONFIG.all, namespace: other } });
-  return installed ? [] : [wrong('Projects', `${alone} was made ready for an installation in ${other}, and there is none`, prepare)];
+  // No fault of this one: the other was taken away, or is yet to come.
+  return installed
+    ? []
+    : [
+        note(
+          'Projects',
+          `${alone} was made ready for an installation in ${other}, and there is none`,
+          `To take it over: tidemill uninstall --namespace ${other}, which takes what is left of that away; then ${prepare}`,
+        ),
+      ];
 }
 
 /** Whether Tekton's init containers are restricted themselves. */
