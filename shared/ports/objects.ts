@@ -90,7 +90,7 @@ export class Conflict extends Error {
   }
 }
 
-/** We may not do this in that namespace: it was not made ready for the projects of this installation. */
+/** We may not do this there: mostly as the namespace was not made ready for the projects of this installation. */
 export class Forbidden extends Error {
   override name = 'Forbidden';
 }

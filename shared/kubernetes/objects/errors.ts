@@ -18,7 +18,7 @@ export function portError(kind: Kind, ref: Ref, error: unknown): unknown {
   if (!(error instanceof KubeError)) return error;
   const { status, reason, details } = error;
   if (status === 404) return isMissing(error) && details?.kind !== 'namespaces' ? new NotFound(kind, ref) : notServed(kind, ref, error);
-  if (status === 403) return new Forbidden(`${kind} ${ref.namespace}/${ref.name}: ${error.message}`, { cause: error });
+  if (status === 403) return new Forbidden(`${kind} in namespace ${ref.namespace || '(all)'}: ${error.message}`, { cause: error });
   if (status === 409) return reason === 'AlreadyExists' ? new AlreadyExists(kind, ref) : conflict(kind, ref, error);
   if (status === 422 && details?.causes?.some(({ field }) => field === 'metadata.uid')) return new Conflict(kind, ref);
   if (isInvalid(error)) return new InvalidObject(`${kind} ${ref.namespace}/${ref.name} is refused by the API server: ${error.message}`, { cause: error });
