@@ -6,6 +6,7 @@ import { lockedPackages } from './base/lock.ts';
 import { baseEntries, USER } from './base/rootfs.ts';
 import type { Platform } from './base/wanted.ts';
 import type { Cache } from './cache.ts';
+import { codeOf } from './code.ts';
 import { type Entry, file } from './layers/entry.ts';
 import { type Layer, makeLayer, type Packer } from './layers/layer.ts';
 import { nodeBinary } from './node-binary.ts';
@@ -31,7 +32,12 @@ export async function buildImage(platform: Platform, app: readonly Entry[], cach
       what: `Node ${node.version}`,
       layer: await makeLayer([file('usr/bin/node', stripped(node.body), 0o755), file('usr/share/doc/node/copyright', node.license)], packer),
     },
-    { what: `tidemill ${manifest.version}`, layer: await makeLayer(app, packer) },
+    { what: `tidemill ${manifest.version}`, layer: await makeLayer([...app, ...(await codeFor(app, node.path))], packer) },
   ];
   return { ...describeImage(platform, parts, { version: manifest.version, user: USER, env: ENV }), parts };
+}
+
+/** None where the binary is of another platform, and does not run here: then its processes compile what they run. */
+async function codeFor(app: readonly Entry[], node: string | undefined): Promise<Entry[]> {
+  return node === undefined ? [] : codeOf(app, node);
 }

@@ -8,13 +8,13 @@ import { LOCK_FILE, readLock } from './base/lock.ts';
 import { lockPlatform } from './base/update.ts';
 import { isPlatform, type Platform, SUITE } from './base/wanted.ts';
 import { buildImage } from './build.ts';
-import { bundle, sources } from './bundle.ts';
 import { openCache } from './cache.ts';
 import { nodeBinary } from './node-binary.ts';
 import { writeArchive } from './oci/archive.ts';
 import { type Image, imageOf } from './oci/image.ts';
 import { pushImage } from './oci/push.ts';
 import { nameOf, parseReference } from './oci/reference.ts';
+import { bundleProgram } from './program.ts';
 
 const USAGE = `Examples:
   npm run image                                          writes tidemill-image.tar
@@ -97,7 +97,7 @@ function named(text: string) {
 
 async function make(platforms: readonly Platform[]): Promise<Image> {
   const cache = openCache();
-  const app = await bundle(sources());
+  const app = await bundleProgram();
   const built = [];
   for (const platform of platforms) {
     const one = await buildImage(platform, app, cache, note);

@@ -11,12 +11,12 @@ import { extract } from 'tar-stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { isElf, needs } from '../../knative/image/base/elf.ts';
 import { type Built, buildImage } from '../../knative/image/build.ts';
-import { bundle, sources } from '../../knative/image/bundle.ts';
 import { openCache } from '../../knative/image/cache.ts';
 import type { Entry } from '../../knative/image/layers/entry.ts';
 import { imageOf } from '../../knative/image/oci/image.ts';
 import { pushImage } from '../../knative/image/oci/push.ts';
 import { parseReference } from '../../knative/image/oci/reference.ts';
+import { bundleProgram } from '../../knative/image/program.ts';
 import { workloads } from '../../knative/generate/workloads/workloads.ts';
 import { anywhere } from '../../shared/kubernetes/client/anywhere.ts';
 import { createKubeClient, type KubeClient } from '../../shared/kubernetes/client/client.ts';
@@ -36,7 +36,7 @@ beforeAll(async () => {
   fromEnv('KUBECONFIG');
   client = createKubeClient({ connect: anywhere() });
   folder = await mkdtemp(join(tmpdir(), 'tidemill-image-'));
-  app = await bundle(sources());
+  app = await bundleProgram();
   built = await buildImage('linux/amd64', app, openCache(), quiet);
 }, LONG_MS);
 afterAll(async () => {
@@ -68,7 +68,7 @@ async function files(): Promise<Found[]> {
 }
 
 test('made again from nothing, with every package fetched anew, it has the same digest', { timeout: LONG_MS }, async () => {
-  const again = await buildImage('linux/amd64', await bundle(sources()), openCache(join(folder, 'cache')), quiet);
+  const again = await buildImage('linux/amd64', await bundleProgram(), openCache(join(folder, 'cache')), quiet);
   expect(again.manifest.digest).toBe(built.manifest.digest);
 });
 
@@ -85,7 +85,15 @@ test('every process of both overlays is in it, and everything that a program is 
   const names = new Set(all.map(({ name }) => name));
   const processes = [...workloads('knative'), ...workloads('jetstream')].map(({ name }) => `app/${name}.mjs`);
   expect([...names]).toEqual(
-    expect.arrayContaining([...processes, 'app/step.mjs', 'etc/ssl/certs/ca-certificates.crt', 'usr/bin/sh', 'usr/bin/git', 'usr/bin/ssh']),
+    expect.arrayContaining([
+      ...processes,
+      'app/tidemill.code',
+      'app/step.mjs',
+      'etc/ssl/certs/ca-certificates.crt',
+      'usr/bin/sh',
+      'usr/bin/git',
+      'usr/bin/ssh',
+    ]),
   );
   // Only /tmp can be written to by all, and nothing gives more rights than who runs it has.
   const writable = all.filter(({ type, mode }) => type !== 'symlink' && (mode & 0o022) !== 0);

@@ -18,7 +18,7 @@ import { wanted } from '../settings.ts';
 
 const TOKEN = { place: 'the Secret tidemill-secrets, under api-token', other: 'Is this another installation?' };
 
-await runProcess('api', async ({ settings, log, now, server, checks }) => {
+void runProcess('api', async ({ settings, log, now, server, checks }) => {
   const adapters = openAdapters(settings, log);
   const { client, objects, namespaces: prepared } = adapters;
   const [storage, secrets, git, runner] = await Promise.all([adapters.storage(), adapters.secrets(), adapters.git(), adapters.runner()]);

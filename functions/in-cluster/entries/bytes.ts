@@ -3,7 +3,7 @@ import { createBytes } from '../../bytes/bytes.ts';
 import { openAdapters } from '../adapters.ts';
 import { runProcess } from '../process.ts';
 
-await runProcess('bytes', async ({ settings, log, now, server, checks }) => {
+void runProcess('bytes', async ({ settings, log, now, server, checks }) => {
   const adapters = openAdapters(settings, log);
   const { client, objects } = adapters;
   const [storage, secrets] = await Promise.all([adapters.storage(), adapters.secrets()]);

@@ -4,7 +4,7 @@ import { createDeadLetters } from '../../dead-letters/dead-letters.ts';
 import { openAdapters } from '../adapters.ts';
 import { runProcess } from '../process.ts';
 
-await runProcess('dead-letters', async ({ settings, log, now, server, checks }) => {
+void runProcess('dead-letters', async ({ settings, log, now, server, checks }) => {
   const adapters = openAdapters(settings, log);
   const storage = await adapters.storage();
   const keep = createDeadLetters({ dead: createDead(storage), log, now });

@@ -10,7 +10,7 @@ import { createWaker } from '../wake.ts';
 
 const PATH = '/webhooks/github';
 
-await runProcess('github-webhook', async ({ settings, log, server, checks }) => {
+void runProcess('github-webhook', async ({ settings, log, server, checks }) => {
   const adapters = openAdapters(settings, log);
   const storage = await adapters.storage();
   const { broker, durable } = await openBroker(settings, adapters, log);

@@ -4,7 +4,7 @@ import { openFollowing } from '../adapters.ts';
 import { runProcess } from '../process.ts';
 import { sendText } from '../server.ts';
 
-await runProcess('site', async ({ settings, log, server, checks }) => {
+void runProcess('site', async ({ settings, log, server, checks }) => {
   const adapters = openFollowing(settings, log);
   const { client, objects, namespaces } = adapters;
   const storage = await adapters.storage();

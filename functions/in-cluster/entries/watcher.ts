@@ -34,7 +34,7 @@ const DOORBELL_MS = 60_000;
 /** JetStream delivers a cause until what it came to is published: what stands in an outbox so long has been told, unless the server lost it. */
 const INSURANCE_MS = 600_000;
 
-await runProcess('watcher', async ({ settings, log, now, server, checks }) => {
+void runProcess('watcher', async ({ settings, log, now, server, checks }) => {
   const watching: { watcher?: Watcher } = {};
   const adapters = openFollowing(settings, log, (unfit) => watching.watcher?.unfit(unfit));
   const { client, objects, namespaces } = adapters;

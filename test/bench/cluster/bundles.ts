@@ -5,12 +5,11 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import process, { execPath } from 'node:process';
-import { bundle, type Source, sources } from '../../../knative/image/bundle.ts';
+import { codeOf } from '../../../knative/image/code.ts';
+import { bundleProgram } from '../../../knative/image/program.ts';
 import type { Ground } from './ground.ts';
 
 export interface Bundles {
-  /** Names of all that is started. */
-  names: readonly string[];
   /** Starts one with these settings, on a port of its own. `args`: for node, before the program. */
   start(name: string, env: Record<string, string>, args?: readonly string[]): Promise<Started>;
 }
@@ -29,24 +28,24 @@ export interface Started {
 const END_MS = 10_000;
 /** Of the image's environment. */
 const OWN = { NODE_ENV: 'production' };
+/** Of this machine, and of no pod: reading them would be measured. */
+const NOT_OF_A_POD = { NODE_EXTRA_CA_CERTS: undefined, NODE_OPTIONS: undefined };
 
-/** `more`: further modules to bundle with them. */
-export async function unpackBundles({ later }: Pick<Ground, 'later'>, more: readonly Source[] = []): Promise<Bundles> {
+export async function unpackBundles({ later }: Pick<Ground, 'later'>): Promise<Bundles> {
   const folder = mkdtempSync(join(tmpdir(), 'tidemill-bench-app-'));
   later('bundles', async () => rmSync(folder, { recursive: true, force: true }));
-  const wanted = [...sources(), ...more];
-  for (const entry of await bundle(wanted)) {
+  const app = await bundleProgram();
+  for (const entry of [...app, ...(await codeOf(app, execPath))]) {
     if (entry.type !== 'file') continue;
     mkdirSync(dirname(join(folder, entry.path)), { recursive: true });
     writeFileSync(join(folder, entry.path), entry.body);
   }
   return {
-    names: wanted.map(({ name }) => name),
     start: async (name, env, args = []) => {
       const port = await freePort();
       const began = performance.now();
       const child = spawn(execPath, [...args, join(folder, 'app', `${name}.mjs`)], {
-        env: { ...process.env, ...OWN, ...env, PORT: String(port) },
+        env: { ...process.env, ...NOT_OF_A_POD, ...OWN, ...env, PORT: String(port) },
         stdio: ['ignore', 'pipe', 'pipe'],
       });
       let text = '';
