@@ -9,6 +9,8 @@ export interface AsPod {
   env: Record<string, string>;
   /** For node, before the program. */
   args: string[];
+  /** Certificate of the API server's authority. */
+  ca: string;
 }
 
 const FILES = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -38,13 +40,15 @@ export async function asPod({ client, id, later, namespace: make }: Ground): Pro
   const folder = mkdtempSync(join(tmpdir(), 'tidemill-bench-pod-'));
   later('files of the processes', async () => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, 'token'), status.token, { mode: 0o600 });
-  writeFileSync(join(folder, 'ca.crt'), String(tls?.ca ?? ''));
+  const ca = String(tls?.ca ?? '');
+  writeFileSync(join(folder, 'ca.crt'), ca);
   writeFileSync(join(folder, 'namespace'), namespace);
   const preload = join(folder, 'files.cjs');
   writeFileSync(preload, elsewhere(folder));
   const { hostname, port } = new URL(server);
   return {
     args: ['--require', preload],
+    ca,
     env: { KUBERNETES_SERVICE_HOST: hostname, KUBERNETES_SERVICE_PORT: port || '443', KUBECONFIG: '', HOME: '/nonexistent' },
   };
 }

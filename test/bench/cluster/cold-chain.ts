@@ -10,6 +10,7 @@ import { toBinary } from '../../../shared/knative/headers.ts';
 import { readEvent } from '../../../shared/knative/incoming.ts';
 import type { AsPod } from './as-pod.ts';
 import type { Bundles } from './bundles.ts';
+import { cpuOf } from './cpu.ts';
 import type { Ground } from './ground.ts';
 
 export interface Sample {
@@ -17,6 +18,8 @@ export interface Sample {
   /** From the start of the process until it takes connections, and until its first event was handled. Milliseconds. */
   up: number;
   handled: number;
+  /** What it has used of processors by then. Milliseconds. */
+  cpu: number;
 }
 
 export interface ColdChain {
@@ -33,13 +36,15 @@ export interface ColdOptions {
   bundles: Bundles;
   pod: AsPod;
   env: Record<string, string>;
+  /** Done before each start. */
+  before: () => void;
 }
 
 const LIMIT_MS = 30_000;
 const AGAIN_MS = 1;
 const HOOK = '/hook';
 
-export async function openColdChain({ ground, bundles, pod, env }: ColdOptions): Promise<ColdChain> {
+export async function openColdChain({ ground, bundles, pod, env, before }: ColdOptions): Promise<ColdChain> {
   const published: TidemillEvent[] = [];
   const sink = createServer((call, response) => {
     const chunks: Buffer[] = [];
@@ -59,11 +64,13 @@ export async function openColdChain({ ground, bundles, pod, env }: ColdOptions):
   const settings = { ...env, ...pod.env, K_SINK: `${here}/`, TIDEMILL_HOOKS_ALLOW: '127.0.0.1' };
 
   const askNew: ColdChain['ask'] = async (name, path, headers, body) => {
+    before();
     const process = await bundles.start(name, settings, pod.args);
     try {
       const { up, at, status, said } = await firstAnswer(process.port, path, headers, body, process.began);
+      const cpu = cpuOf(process.child.pid!);
       if (status >= 300) throw new Error(`${name} answered ${status}: ${said}\n${process.said()}`);
-      return { name, up: up - process.began, handled: at - process.began };
+      return { name, up: up - process.began, handled: at - process.began, cpu };
     } finally {
       process.child.kill('SIGKILL');
       await process.stop();
