@@ -1,7 +1,7 @@
 // A project's condition Ready: whether its repository could be read at the last try. Written when it changes, not with every look.
 import { withCondition } from '../decisions/conditions.ts';
 import type { Obj, StatusOf } from '../objects/kinds.ts';
-import { GitError, type GitErrorKind } from '../ports/git.ts';
+import { GitError, type GitErrorKind, type Head } from '../ports/git.ts';
 import { NotFound, type Objects } from '../ports/objects.ts';
 import { modifyStatus } from './modify.ts';
 
@@ -12,6 +12,18 @@ const REASONS: Record<GitErrorKind, string> = {
   refused: 'RepositoryRefused',
   invalid: 'RepositoryInvalid',
 };
+
+const SHOWN = 10;
+
+/** The repository can be read, and what the project releases is not in it. */
+export class BranchNotFound extends Error {
+  override name = 'BranchNotFound';
+  constructor(branch: string, heads: readonly Head[]) {
+    const there = heads.flatMap(({ ref }) => (ref.startsWith('refs/heads/') ? [ref.slice('refs/heads/'.length)] : []));
+    const has = there.length === 0 ? 'no branch at all' : `${there.slice(0, SHOWN).join(', ')}${there.length > SHOWN ? ', …' : ''}`;
+    super(`The repository has no branch "${branch}"; it has ${has}. Say in spec.source.branch which one is to be released, or push that one`);
+  }
+}
 
 export interface Seen {
   defaultBranch?: string | undefined;
@@ -31,7 +43,7 @@ export async function recordReady(objects: Objects, project: Obj<'Project'>, see
 }
 
 export async function recordFailure(objects: Objects, project: Obj<'Project'>, error: Error, now: string): Promise<void> {
-  const reason = error instanceof GitError ? REASONS[error.kind] : 'WatchFailed';
+  const reason = error instanceof GitError ? REASONS[error.kind] : error instanceof BranchNotFound ? error.name : 'WatchFailed';
   const message = error.message.slice(0, 4096) || 'no reason was given';
   await write(objects, project, (status) => {
     const conditions = withCondition(status.conditions, { type: 'Ready', status: 'False', reason, message, lastTransitionTime: now });

@@ -53,14 +53,28 @@ describe('a project that kubectl wrote', () => {
     expect(world.broker.events).toEqual([]);
   });
 
-  it.each([
-    ['paused', { ...spec, paused: true }],
-    ['of a branch that is not there', { source: { url: REPOSITORY, branch: 'gone' } }],
-  ])('%s is not built', async (_what, wanted) => {
+  it('that is paused is not built', async () => {
     world.start();
-    await world.create('Project', 'site', wanted);
+    await world.create('Project', 'site', { ...spec, paused: true });
     await until(async () => (await world.get('Project', 'site')).status?.defaultBranch === 'main');
     expect(world.broker.events).toEqual([]);
+  });
+
+  it('of a branch that is not there says so, and which there are', async () => {
+    world.start();
+    await world.create('Project', 'site', { source: { url: REPOSITORY, branch: 'gone' } });
+    await until(async () => (await world.get('Project', 'site')).status?.conditions?.[0]?.reason === 'BranchNotFound');
+    const [ready] = (await world.get('Project', 'site')).status!.conditions!;
+    expect(ready).toMatchObject({ type: 'Ready', status: 'False', message: expect.stringMatching(/no branch "gone"; it has main/) });
+    expect(world.broker.events).toEqual([]);
+  });
+
+  it('of an unborn default branch is built from main', async () => {
+    delete world.repository.defaultBranch;
+    world.start();
+    await world.create('Project', 'site', spec);
+    await until(() => world.broker.events.length === 1);
+    expect(world.broker.events).toMatchObject([{ data: { ref: 'refs/heads/main' } }]);
   });
 
   it('that is polled is left to the poll', async () => {

@@ -1,7 +1,7 @@
 // Projects that people write: read for the first time, built for the first time, and run when an annotation asks for it.
 import { credentialRef, productionBranch } from '../../../shared/decisions/names.ts';
 import { localPath } from '../../../shared/decisions/source/repository.ts';
-import { recordFailure, recordReady } from '../../../shared/host/project-ready.ts';
+import { BranchNotFound, recordFailure, recordReady } from '../../../shared/host/project-ready.ts';
 import { gitRef } from '../../../shared/objects/fields.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import { GitError } from '../../../shared/ports/git.ts';
@@ -28,8 +28,11 @@ export function firstLook(duties: Duties): Duty<'Project'> {
     act: async (project, times) => {
       try {
         const { defaultBranch, heads } = await git.heads(repositoryOf(project));
-        const ref = `refs/heads/${project.spec.source.branch ?? defaultBranch ?? ''}`;
-        if (!project.spec.paused && heads.some((head) => head.ref === ref)) {
+        const branch = productionBranch({ spec: project.spec, status: { ...project.status, ...(defaultBranch && { defaultBranch }) } });
+        const ref = `refs/heads/${branch}`;
+        // An empty one has something to build when it is pushed to.
+        if (heads.length > 0 && !heads.some((head) => head.ref === ref)) throw new BranchNotFound(branch, heads);
+        if (!project.spec.paused && heads.length > 0) {
           const { namespace, name, uid } = project.metadata;
           const data = { namespace, project: name, ref, trigger: 'auto' as const };
           await ringAsApi({ type: 'dev.tidemill.execution.requested.v1', subject: name, data }, `first-${uid}`);
@@ -37,7 +40,7 @@ export function firstLook(duties: Duties): Duty<'Project'> {
         await recordReady(objects, project, { defaultBranch }, now());
         return undefined;
       } catch (error) {
-        if (!(error instanceof GitError)) throw error;
+        if (!(error instanceof GitError || error instanceof BranchNotFound)) throw error;
         await recordFailure(objects, project, error, now());
         return doubled(RETRY_MS, times);
       }
