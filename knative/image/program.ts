@@ -30,6 +30,8 @@ function programOf(edges: readonly string[]): string {
   const handlers = Object.keys(functions).map((name) => `  '${name}': () => import('./functions/${name}/handler.ts'),`);
   const others = edges.map((name) => `  '${name}': () => import('./${ENTRIES}/${name}.ts'),`);
   return `import { runFunction } from './${IN_CLUSTER}/function.ts';
+import { kinds } from './shared/objects/kinds.ts';
+import { eventData } from './shared/events/types.ts';
 const handlers = {
 ${handlers.join('\n')}
 };
@@ -40,6 +42,8 @@ export const start = async (name) => (handlers[name] ? runFunction(name, (await 
 export const rehearse = async () => {
   for (const load of Object.values(handlers)) await load();
   await import('./shared/knative/broker.ts');
+  for (const kind of Object.values(kinds)) for (const schema of [kind.spec, kind.status]) schema.safeParse({});
+  for (const schema of Object.values(eventData)) schema.safeParse({});
 };
 `;
 }
