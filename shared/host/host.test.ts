@@ -4,6 +4,7 @@ import { eventOf, minute } from '../../test/fakes/events.ts';
 import { outputId } from '../events/ids.ts';
 import type { TidemillEvent } from '../events/event.ts';
 import type { Obj } from '../objects/kinds.ts';
+import type { Delivery } from '../ports/broker.ts';
 import { Conflict } from '../ports/objects.ts';
 import type { ChaosOptions } from '../store/broker/chaos.ts';
 import { openStore } from '../store/store.ts';
@@ -155,6 +156,42 @@ describe('the host', () => {
     await publish(event());
     await until(() => emitted.length === 1);
     expect([tries, attempt]).toEqual([41, 1]);
+  });
+});
+
+describe('one event, delivered twice at once', () => {
+  const twice = async (handle: AnyHandler): Promise<PromiseSettledResult<unknown>[]> => {
+    let deliver!: (delivery: Delivery) => Promise<unknown>;
+    startHost({
+      functions: { tested: entry },
+      load: async () => handle,
+      ports: { objects: store.objects } as unknown as Ports,
+      broker: { ...store.broker, subscribe: (_subscription, given) => void (deliver = given) },
+      begin: inOneTransaction(async () => {}),
+      log: { info: () => {}, warn: () => {}, error: () => {} },
+      now: () => minute(30),
+    });
+    return Promise.allSettled([1, 2].map((attempt) => deliver({ event: event(), attempt, subscription: 'tested' })));
+  };
+
+  it('is handled once, and then again', async () => {
+    const seen: string[] = [];
+    await twice(async () => {
+      seen.push('begin');
+      await pause(20);
+      seen.push('end');
+      return {};
+    });
+    expect(seen).toEqual(['begin', 'end', 'begin', 'end']);
+  });
+
+  it('is handled again when the first comes to nothing', async () => {
+    let calls = 0;
+    const answers = await twice(async () => {
+      if (++calls === 1) throw new Error('not now');
+      return {};
+    });
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled']);
   });
 });
 

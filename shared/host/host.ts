@@ -84,8 +84,27 @@ export function startHost(options: HostOptions): void {
       const { ports, commit } = options.begin(delivery, granted);
       return run({ name, entry, handler: await handler, deps: { ...ports, ...common }, commit }, delivery, options);
     };
-    options.broker.subscribe({ name, types: entry.consumes, concurrency, maxAttempts }, call);
+    options.broker.subscribe({ name, types: entry.consumes, concurrency, maxAttempts }, oneByOne(call));
   }
+}
+
+/**
+ * Deliveries of one event go one after the other: whoever comes second finds what the first did, and does not tell again what that is just telling.
+ * A TaskRun's end comes from Tekton and from the watcher, at the same moment.
+ */
+function oneByOne(call: (delivery: Delivery) => Promise<Settlement>): typeof call {
+  const inHand = new Map<string, Promise<unknown>>();
+  return async (delivery) => {
+    const key = JSON.stringify([delivery.event.source, delivery.event.id]);
+    const mine = (inHand.get(key) ?? Promise.resolve()).then(() => call(delivery));
+    const ended = mine.catch(() => undefined); // Who called is told; the next one goes on all the same.
+    inHand.set(key, ended);
+    try {
+      return await mine;
+    } finally {
+      if (inHand.get(key) === ended) inHand.delete(key);
+    }
+  };
 }
 
 interface Callable {
