@@ -43,20 +43,27 @@ test('each function of the graph, each edge and the steps are there, and the scr
   expect(await codeOf(again, execPath)).toEqual(code);
 });
 
-test('V8 takes the code that was kept, and refuses it for another script', () => {
-  const source = `(function (exports, require, module) {${bodyOf('app/tidemill.cjs').toString('latin1')}\n})`;
-  const cachedData = bodyOf('app/tidemill.code');
+// Two of one length: V8 remembers what it compiled in this process, and would take that.
+test.each([
+  ['edges', '\n'],
+  ['functions', ' '],
+])('V8 takes the code that was kept for %s, and refuses it for another script', (part, end) => {
+  const source = `(function (exports, require, module) {${bodyOf('app/tidemill.cjs').toString('latin1')}${end}})`;
+  const cachedData = bodyOf(`app/${part}.code`);
   expect(new Script(source, { cachedData }).cachedDataRejected).toBe(false);
-  expect(new Script(`${source} `, { cachedData }).cachedDataRejected).toBe(true);
+  expect(new Script(`${source};// ${part}`, { cachedData }).cachedDataRejected).toBe(true);
 });
 
 test.each([
   ['with the code', true],
   ['without it', false],
 ])('a process says what it lacks, and ends with 1: %s', { timeout: LONG_MS }, async (_, isThere) => {
-  const path = join(folder, 'app/tidemill.code');
-  await (isThere ? writeFile(path, bodyOf('app/tidemill.code')) : rm(path, { force: true }));
-  for (const name of ['git-push', 'api']) {
+  for (const [name, part] of [
+    ['git-push', 'functions'],
+    ['api', 'edges'],
+  ] as const) {
+    const path = join(folder, `app/${part}.code`);
+    await (isThere ? writeFile(path, bodyOf(`app/${part}.code`)) : rm(path, { force: true }));
     const child = spawn(execPath, [join(folder, 'app', `${name}.mjs`)], { env: { PORT: '0', HOME: folder }, stdio: ['ignore', 'pipe', 'inherit'] });
     let said = '';
     child.stdout.setEncoding('utf8').on('data', (text: string) => (said += text));

@@ -6,6 +6,7 @@ import type { BuildOptions, Plugin } from 'esbuild';
 import { functions } from '../../functions/graph.ts';
 import { bundle, common, entriesOf, ROOT } from './bundle.ts';
 import { type Entry, file } from './layers/entry.ts';
+import type { Part } from './start.ts';
 
 const IN_CLUSTER = 'functions/in-cluster';
 const ENTRIES = `${IN_CLUSTER}/entries`;
@@ -18,13 +19,15 @@ export async function bundleProgram(root = ROOT): Promise<Entry[]> {
   const files = readdirSync(join(root, ENTRIES)).filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'));
   const edges = files.map((name) => name.slice(0, -3)).filter((name) => name !== STEP);
   const apart = await bundle([{ name: STEP, code: `import './${ENTRIES}/${STEP}.ts';\n` }, KUBECONFIG], root);
-  const starters = [...Object.keys(functions), ...edges].map((name) => file(`app/${name}.mjs`, starter(name)));
+  const starters = [...Object.keys(functions).map((name) => starter(name, 'functions')), ...edges.map((name) => starter(name, 'edges'))];
   const scripts = await Promise.all([script('tidemill', programOf(edges), root), script('start', `export * from './knative/image/start.ts';\n`, root)]);
   return [...apart, ...starters, ...scripts.flat()].toSorted((a, b) => (a.path < b.path ? -1 : 1));
 }
 
-const starter = (name: string) =>
-  `process.getBuiltinModule('node:module').createRequire(import.meta.url)('./start.cjs').start(import.meta.dirname, ${JSON.stringify(name)});\n`;
+function starter(name: string, part: Part): Entry {
+  const start = `process.getBuiltinModule('node:module').createRequire(import.meta.url)('./start.cjs').start`;
+  return file(`app/${name}.mjs`, `${start}(import.meta.dirname, '${part}', '${name}');\n`);
+}
 
 function programOf(edges: readonly string[]): string {
   const handlers = Object.keys(functions).map((name) => `  '${name}': () => import('./functions/${name}/handler.ts'),`);
@@ -39,11 +42,12 @@ const edges = {
 ${others.join('\n')}
 };
 export const start = async (name) => (handlers[name] ? runFunction(name, (await handlers[name]()).handle) : edges[name]());
-export const rehearse = async () => {
+export const rehearse = async (part) => {
   for (const load of Object.values(handlers)) await load();
   await import('./shared/knative/broker.ts');
   for (const kind of Object.values(kinds)) for (const schema of [kind.spec, kind.status]) schema.safeParse({});
   for (const schema of Object.values(eventData)) schema.safeParse({});
+  if (part === 'edges') await import('./shared/s3/sdk.ts');
 };
 `;
 }

@@ -5,11 +5,14 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
 
+/** Edges begin with the store's SDK, which is much, and which functions seldom need: each part has code of its own. */
+export type Part = 'functions' | 'edges';
+
 export interface Program {
   /** Starts the process of this name. */
   start(name: string): Promise<unknown>;
   /** Loads what processes begin with, and starts nothing. */
-  rehearse(): Promise<void>;
+  rehearse(part: Part): Promise<void>;
 }
 
 interface Loaded {
@@ -20,9 +23,9 @@ interface Loaded {
 /** Whatever folder it lies in: what is made of it has the name in it, and is to be the same everywhere. */
 const NAME = '/app/tidemill.cjs';
 
-export function load(folder: string): Loaded {
+export function load(folder: string, part: Part): Loaded {
   const path = join(folder, 'tidemill.cjs');
-  const code = join(folder, 'tidemill.code');
+  const code = join(folder, `${part}.code`);
   // esbuild writes ASCII: one byte a character, also in V8's memory.
   const source = `(function (exports, require, module) {${readFileSync(path, 'latin1')}\n})`;
   const script = new Script(source, { filename: NAME, ...(existsSync(code) && { cachedData: readFileSync(code) }) });
@@ -31,4 +34,4 @@ export function load(folder: string): Loaded {
   return { script, program: made.exports as Program };
 }
 
-export const start = (folder: string, name: string): Promise<unknown> => load(folder).program.start(name);
+export const start = (folder: string, part: Part, name: string): Promise<unknown> => load(folder, part).program.start(name);

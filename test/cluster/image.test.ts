@@ -87,7 +87,8 @@ test('every process of both overlays is in it, and everything that a program is 
   expect([...names]).toEqual(
     expect.arrayContaining([
       ...processes,
-      'app/tidemill.code',
+      'app/edges.code',
+      'app/functions.code',
       'app/step.mjs',
       'etc/ssl/certs/ca-certificates.crt',
       'usr/bin/sh',
@@ -121,6 +122,7 @@ const PROBE = `
 const { execFileSync, spawnSync } = require('node:child_process');
 const fs = require('node:fs');
 const said = (command, ...args) => { const { stdout, stderr, status } = spawnSync(command, args, { encoding: 'utf8', env: { ...process.env, HOME: '/tmp' } }); return (stdout + stderr).trim() + ' [' + status + ']'; };
+const cached = () => new (require('node:vm').Script)('(function (exports, require, module) {' + fs.readFileSync('/app/tidemill.cjs', 'latin1') + String.fromCharCode(10) + '})', { cachedData: fs.readFileSync('/app/functions.code') });
 const refused = (path) => { try { fs.writeFileSync(path, 'x'); return 'written'; } catch (error) { return error.code; } };
 console.log(JSON.stringify({
   node: process.version, user: require('node:os').userInfo().username, uid: process.getuid(),
@@ -129,7 +131,7 @@ console.log(JSON.stringify({
   overSsh: said('git', '-c', 'core.sshCommand=ssh -o BatchMode=yes', 'ls-remote', 'ssh://git@127.0.0.1:1/none.git'),
   repository: said('sh', '-c', 'cd /tmp && git init --quiet r && cd r && git -c user.name=a -c user.email=a@b commit --quiet --allow-empty -m x && git rev-list --count HEAD'),
   certificates: fs.readFileSync('/etc/ssl/certs/ca-certificates.crt', 'utf8').match(/BEGIN CERTIFICATE/g).length,
-  app: refused('/app/x'), root: refused('/x'), tmp: refused('/tmp/x'),
+  codeRefused: cached().cachedDataRejected, app: refused('/app/x'), root: refused('/x'), tmp: refused('/tmp/x'),
 }));`;
 
 test('in a restricted pod with a read-only root, Node, git over https and ssh, and a shell work', { timeout: LONG_MS }, async () => {
@@ -150,7 +152,16 @@ test('in a restricted pod with a read-only root, Node, git over https and ssh, a
   const spec = { restartPolicy: 'Never', automountServiceAccountToken: false, containers: [container], volumes: [{ name: 'tmp', emptyDir: {} }] };
   await made(`/api/v1/namespaces/${namespace}/pods`, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'probe' }, spec });
   const found = JSON.parse(await ended('probe')) as Record<string, unknown>;
-  expect(found).toMatchObject({ user: 'tidemill', uid: 65_532, sh: 'hello [0]', app: 'EROFS', root: 'EROFS', tmp: 'written', repository: '1 [0]' });
+  expect(found).toMatchObject({
+    user: 'tidemill',
+    uid: 65_532,
+    sh: 'hello [0]',
+    codeRefused: false,
+    app: 'EROFS',
+    root: 'EROFS',
+    tmp: 'written',
+    repository: '1 [0]',
+  });
   expect(found['node']).toMatch(/^v24\./);
   expect(found['git']).toMatch(/^git version 2\..* \[0\]$/);
   expect(found['ssh']).toMatch(/^OpenSSH_.* \[0\]$/);
