@@ -32,7 +32,10 @@ export const define: Define = (program, cli) => {
     .option('--namespace <name>', 'where tidemill itself runs', 'tidemill-system')
     .option('--image <name>', 'the image of all functions')
     .option('--build-image <name>', 'what builds run in: sh, node, npm and git (default: docker.io/library/node:24)')
-    .option('--project-namespace <name>', 'a namespace for projects, again for more (default: default)', (name: string, all: string[] = []) => [...all, name])
+    .option('--project-namespace <name>', 'a namespace for projects, again for more (default: default)', (name: string, all: string[] | undefined) => [
+      ...(all ?? []),
+      name,
+    ])
     .option('--nats <url>', 'NATS with JetStream (default: nats://nats.nats.svc.cluster.local:4222)')
     .option('--nats-prefix <word>', 'first word of its subjects and streams there (default: tidemill)')
     .option('--s3-endpoint <url>', 'a server that speaks S3 (default: AWS)')
