@@ -4,6 +4,7 @@ import type { Log } from '../../../shared/host/contract.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Objects, Ref } from '../../../shared/ports/objects.ts';
 import { projectOf } from '../pages.ts';
+import { keepFollowing } from './keep-following.ts';
 
 export interface Places {
   /** At once, but before all projects were seen for the first time. Undefined: no release can be called so. */
@@ -24,8 +25,6 @@ export function oneNamespace(namespace: string): Places {
   return { of, close: () => {} };
 }
 
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 5000;
 /** So long a request waits for all projects to be seen for the first time. */
 const PATIENCE_MS = 10_000;
 
@@ -53,19 +52,6 @@ export function allNamespaces({ objects, namespace: usual, log }: { objects: Pic
     }
   };
 
-  const keepFollowing = async (): Promise<void> => {
-    for (let backoff = FIRST_BACKOFF_MS; !closing.signal.aborted; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
-      const began = performance.now();
-      try {
-        await follow();
-      } catch (error) {
-        if (!closing.signal.aborted) log.warn({ err: error }, 'the watch on projects ended; it begins again');
-      }
-      if (performance.now() - began > MAX_BACKOFF_MS) backoff = FIRST_BACKOFF_MS;
-      await sleep(backoff, undefined, { signal: closing.signal, ref: false }).catch(() => undefined); // closed: the loop ends
-    }
-  };
-
   const find = (homes: Homes, name: string): Ref => ({ namespace: oldest(homes.get(projectOf(name))) ?? usual, name });
 
   const wait = async (name: string): Promise<Ref> => {
@@ -82,7 +68,7 @@ export function allNamespaces({ objects, namespace: usual, log }: { objects: Pic
     of: (host) => {
       if (!started) {
         started = true;
-        void keepFollowing();
+        void keepFollowing({ what: 'projects', follow, log, signal: closing.signal });
       }
       const dot = host.indexOf('.');
       const name = dot < 0 ? host : host.slice(0, dot);

@@ -1,9 +1,9 @@
 // The releases that the site serves, by namespace and name: read when first asked for, kept true by a watch.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../../shared/host/contract.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Objects, Ref } from '../../../shared/ports/objects.ts';
 import type { Digest } from '../../../shared/ports/storage.ts';
+import { keepFollowing } from './keep-following.ts';
 
 export interface Version {
   name: string;
@@ -29,8 +29,6 @@ export interface Releases {
 
 const DEFAULT_KEEP = 5;
 const MAX_KNOWN = 10_000;
-const FIRST_BACKOFF_MS = 100;
-const MAX_BACKOFF_MS = 5_000;
 
 interface Entry {
   live: Live | undefined;
@@ -110,26 +108,16 @@ export function createReleases({ objects, namespace, log }: { objects: Objects; 
     for await (const event of events) if (event.type !== 'BOOKMARK') changed(event.object.metadata);
   };
 
-  const keepFollowing = async (): Promise<void> => {
-    for (let backoff = FIRST_BACKOFF_MS; !closing.signal.aborted; backoff = Math.min(backoff * 2, MAX_BACKOFF_MS)) {
-      const began = performance.now();
-      try {
-        await follow();
-      } catch (error) {
-        if (!closing.signal.aborted) log.warn({ err: error }, 'the watch on releases ended; it begins again');
-      }
-      watching = false;
-      known.clear();
-      if (performance.now() - began > MAX_BACKOFF_MS) backoff = FIRST_BACKOFF_MS;
-      await sleep(backoff, undefined, { signal: closing.signal, ref: false }).catch(() => undefined); // closed: the loop ends
-    }
+  const ended = () => {
+    watching = false;
+    known.clear();
   };
 
   return {
     get: (ref) => {
       if (!started) {
         started = true;
-        void keepFollowing();
+        void keepFollowing({ what: 'releases', follow, ended, log, signal: closing.signal });
       }
       const key = keyOf(ref);
       const entry = known.get(key);
