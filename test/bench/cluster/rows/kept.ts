@@ -12,9 +12,9 @@ import { withoutTekton } from '../tekton.ts';
 
 const FEW = 100;
 const MANY = 5000;
-/** As many as can be written in a minute, up to this. */
+/** As many as can be written in five minutes, up to this. */
 const ARCHIVED = 100_000;
-const ARCHIVE_MS = 60_000;
+const ARCHIVE_MS = 300_000;
 const PUSHES = 60;
 const AT_ONCE = 32;
 const S3_AT_ONCE = 64;
