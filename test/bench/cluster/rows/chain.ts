@@ -207,8 +207,8 @@ async function openRaw({ id, later }: Ground): Promise<(count: number, before?: 
 async function bareRequests({ client }: Ground, namespace: string, n: number): Promise<void> {
   if (n % STEPS.length === 0) return;
   const path = `/apis/tidemill.dev/v1alpha1/namespaces/${namespace}/lanes/api-${n % CHAINS_BY_API}`;
-  const lane = await client.request<{ status: object }>('GET', path);
-  await client.request('PUT', `${path}/status`, { body: { ...lane, status: { ...lane.status, last: n } } });
+  const lane = await client.request<{ status: { last: number } }>('GET', path);
+  await client.request('PUT', `${path}/status`, { body: { ...lane, status: { ...lane.status, last: lane.status.last + 1 } } });
 }
 
 function rows(rounds: readonly Round[]): BenchRow[] {
