@@ -11,12 +11,14 @@ import { createWaker } from '../wake.ts';
 const PATH = '/webhooks/github';
 
 void runProcess('github-webhook', async ({ settings, log, server, checks }) => {
+  const wake = createWaker(settings, 'github-webhook');
+  // Where this one sleeps, it was woken for a webhook, which waits until it is ready: the others start meanwhile.
+  wake();
   const adapters = openAdapters(settings, log);
   const storage = await adapters.storage();
   const { broker, durable } = await openBroker(settings, adapters, log);
   const inbox = createStorageInbox({ storage, broker, durable, log });
   const accept = createGithubWebhook({ secret: () => settings.webhookSecret, inbox, log });
-  const wake = createWaker(settings, 'github-webhook');
   checks['storage'] = () => storage.list('inbox/', { limit: 1 });
   // Storage's SDK is much to load: it is there when the first body was read. What is wrong the first webhook finds out, and says so.
   checks['storage']().catch(() => undefined);
