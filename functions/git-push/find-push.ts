@@ -1,9 +1,9 @@
-// The Push object for what was told: found when somebody told of it before, made when it is new.
+// The Push for what was told: found when somebody told of it before, and else to be made, with what comes of it.
 import { laneName, pushName, repositoryLabel, labelHash } from '../../shared/decisions/names.ts';
 import { addTeller, recognise, type Tell } from '../../shared/decisions/source/push.ts';
 import type { EventOf } from '../../shared/events/event.ts';
-import { ensureNew, modifyStatus } from '../../shared/host/modify.ts';
-import type { NewObj, Obj } from '../../shared/objects/kinds.ts';
+import { modifyStatus } from '../../shared/host/modify.ts';
+import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
@@ -22,9 +22,11 @@ interface Place {
 }
 
 export interface Found {
-  push: Obj<'Push'>;
-  /** It was made here and now: nothing can have come of it yet. */
+  name: string;
+  /** Nobody has recorded it yet. */
   isNew: boolean;
+  /** It, with who told of it and this. */
+  answered(what: Pick<StatusOf<'Push'>, 'results' | 'skipped'>): { status: Obj<'Push'> } | { record: NewObj<'Push'> };
 }
 
 /** Undefined: it was told before, and what came of it is known or on its way. */
@@ -34,11 +36,14 @@ export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
-    const { object: push, isNew } = await ensureNew(objects, newPush(event, { namespace: home, name }, moved));
+    const push = await objects.get('Push', { namespace: home, name });
+    const first = addTeller({ told: [], results: [] }, tell);
+    if (!push)
+      return { name, isNew: true, answered: (what) => ({ record: { ...newPush(event, { namespace: home, name }, moved), status: { ...first, ...what } } }) };
     // Looked at after the push was read: what answered it had moved the head before.
     const headIsAfter = tell.pushedAt === undefined && (await isHead(await concerned, push, moved, objects));
     const recognised = recognise(push, tell, headIsAfter);
-    if (recognised.kind === 'mine') return { push: { ...push, status: push.status ?? addTeller({ told: [], results: [] }, tell) }, isNew };
+    if (recognised.kind === 'mine') return { name, isNew: false, answered: (what) => ({ status: { ...push, status: { ...first, ...push.status, ...what } } }) };
     if (recognised.kind === 'other') continue;
     if (!recognised.status || (await remember(objects, { namespace: home, name }, tell))) return undefined;
   }

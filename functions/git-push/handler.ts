@@ -11,7 +11,7 @@ import { LABEL } from '../../shared/objects/meta.ts';
 import { PRODUCTION } from '../../shared/objects/release.ts';
 import type { Objects } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
-import { findPush, type Found } from './find-push.ts';
+import { findPush } from './find-push.ts';
 import { whyNot } from './why-not.ts';
 
 const MAX_REASON = 4096;
@@ -25,7 +25,7 @@ type Emitted = Output<Entry['emits'][number]>;
 type Result = StatusOf<'Push'>['results'][number];
 
 export const handle: Handler<Entry> = async (event, deps) => {
-  const { objects, now, home } = deps;
+  const { objects, now, home, attempt } = deps;
   const concerned = projectsOf(objects, event.data.repository);
   const [projects, found, lanes] = await Promise.all([
     concerned,
@@ -33,19 +33,20 @@ export const handle: Handler<Entry> = async (event, deps) => {
     lanesOf(event, concerned, objects),
   ]);
   if (!found) return {};
-  const { push } = found;
 
   const create: NewObj[] = [];
   const outputs: Emitted[] = [];
   const results: Result[] = [];
   for (const project of projects) {
-    const { result, ...rest } = await answer(event, found, { project, lane: lanes.get(project) }, objects);
+    // What an earlier attempt opened, before it could record the push, is found there.
+    const concern = { project, lane: lanes.get(project), push: found.name, isNew: found.isNew && attempt === 1 };
+    const { result, ...rest } = await answer(event, concern, objects);
     create.push(...rest.create);
     outputs.push(...rest.outputs);
     results.push({ namespace: project.metadata.namespace, project: project.metadata.name, ...result });
   }
   const skipped = projects.length === 0 ? `No project builds ${event.data.repository}: add one with \`tidemill add\`` : undefined;
-  return { create, outputs, status: { ...push, status: { ...push.status!, results, ...(skipped && { skipped }) } } };
+  return { create, outputs, ...found.answered({ results, ...(skipped && { skipped }) }) };
 };
 
 async function projectsOf(objects: Objects, repository: string): Promise<Obj<'Project'>[]> {
@@ -66,6 +67,9 @@ async function lanesOf({ type, data }: Event, concerned: Promise<Obj<'Project'>[
 }
 
 interface Concerned {
+  push: string;
+  /** No execution can be there for it. */
+  isNew: boolean;
   project: Obj<'Project'>;
   /** As it was read just now; undefined: it was not, or there is none. */
   lane: Obj<'Lane'> | undefined;
@@ -77,7 +81,7 @@ interface Answer {
   result: Pick<Result, 'execution' | 'skipped'>;
 }
 
-async function answer(event: Event, { push, isNew }: Found, { project, lane }: Concerned, objects: Objects): Promise<Answer> {
+async function answer(event: Event, { push, isNew, project, lane }: Concerned, objects: Objects): Promise<Answer> {
   const skipped = whyNot(event, project);
   if (skipped) return nothing(skipped);
   if (event.type === 'dev.tidemill.git.branch-deleted.v1') return branchDeleted(event, project, objects);
@@ -90,8 +94,8 @@ async function answer(event: Event, { push, isNew }: Found, { project, lane }: C
       isNew,
       ref,
       sha: after,
-      cause: push.metadata.name,
-      push: push.metadata.name,
+      cause: push,
+      push,
       trigger: teller,
       ...(by && { by }),
       ...(ref.startsWith('refs/heads/') && { move: { before, after, ...(pushedAt && { pushedAt }) } }),

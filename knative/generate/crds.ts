@@ -1,6 +1,6 @@
 // The CustomResourceDefinitions of tidemill's kinds, made from their schemas: for `tidemill install`, and as files for kustomize.
 import { stringify } from 'yaml';
-import { kinds } from '../../shared/objects/kinds.ts';
+import { isRecord, kinds } from '../../shared/objects/kinds.ts';
 import { API_VERSION } from '../../shared/objects/meta.ts';
 import { about, type Column, ownKinds, type OwnKind, pluralOf } from './crds/kinds.ts';
 import { objectsPage } from './crds/page.ts';
@@ -25,7 +25,7 @@ export interface CustomResource {
       served: true;
       storage: true;
       schema: { openAPIV3Schema: Structural };
-      subresources: { status: object };
+      subresources?: { status: object };
       selectableFields?: { jsonPath: string }[];
       additionalPrinterColumns: Column[];
     }[];
@@ -54,7 +54,7 @@ function customResource(kind: OwnKind): CustomResource {
           served: true,
           storage: true,
           schema: { openAPIV3Schema: schemaOf(kind) },
-          subresources: { status: {} },
+          ...(!isRecord(kind) && { subresources: { status: {} } }),
           ...(selectable.length > 0 && { selectableFields: selectable.map((jsonPath) => ({ jsonPath })) }),
           additionalPrinterColumns: columns,
         },

@@ -26,6 +26,7 @@ export type AnyHandler = (event: any, deps: any) => Promise<Outcome<EventType>>;
 export interface Change {
   create: NewObj[];
   status?: Obj;
+  record?: NewObj;
   events: TidemillEvent[];
 }
 
@@ -125,6 +126,7 @@ async function run(callable: Callable, delivery: Delivery, options: HostOptions)
         await callable.commit({
           create: outcome.create ?? [],
           ...(outcome.status && { status: outcome.status }),
+          ...(outcome.record && { record: outcome.record }),
           events: eventsOf(callable, event, outcome, options.now()),
         });
         return { kind: 'done' };

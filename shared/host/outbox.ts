@@ -67,8 +67,8 @@ function remembering(objects: Objects, read: Map<string, Outbox>, onDecided: (ob
   });
 }
 
-function withOutbox<K extends Kind>(object: Obj<K>, outbox: Outbox | undefined): Obj<K> {
-  return outbox && outbox.length > 0 && object.kind !== 'TaskRun' ? ({ ...object, status: { ...object.status, outbox } } as Obj<K>) : object;
+function withOutbox<O extends Obj | NewObj>(object: O, outbox: Outbox | undefined): O {
+  return outbox && outbox.length > 0 && object.kind !== 'TaskRun' ? { ...object, status: { ...object.status, outbox } } : object;
 }
 
 function decided(objects: Objects, object: Obj, entry: Outbox[number], options: OutboxOptions): AlreadyDecided {
@@ -80,19 +80,30 @@ function decided(objects: Objects, object: Obj, entry: Outbox[number], options: 
 }
 
 async function commit(cause: string, change: Change, read: Map<string, Outbox>, ports: Partial<Ports>, options: OutboxOptions): Promise<void> {
-  const { create, status, events } = change;
+  const { create, status, record, events } = change;
   const { objects } = ports;
   if (!objects) {
-    if (create.length > 0 || status) throw new Error('A function that the graph grants no objects wants to write some');
+    if (create.length > 0 || status || record) throw new Error('A function that the graph grants no objects wants to write some');
     return options.broker.publish(events);
   }
   await Promise.all(create.map((object) => createOnce(objects, object)));
-  if (!status) return events.length > 0 ? options.broker.publish(events) : undefined;
+  if (!status && !record) return events.length > 0 ? options.broker.publish(events) : undefined;
   const entry = { cause, at: options.now(), ...(events.length > 0 && { events: events.map((event) => JSON.stringify(event)) }) };
-  const written = await objects.updateStatus(withOutbox(status, bounded([...(read.get(idOf(status)) ?? outboxOf(status)), entry])));
+  const written = record
+    ? await createRecord(objects, withOutbox(record, [entry]))
+    : await objects.updateStatus(withOutbox(status!, bounded([...(read.get(idOf(status!)) ?? outboxOf(status!)), entry])));
   if (events.length === 0) return;
   await options.broker.publish(events);
   if (!options.durable) await strike(objects, written, [cause], options.log);
+}
+
+/** Whoever was faster has recorded what the event is about: the handler is to see that. */
+async function createRecord(objects: Objects, record: NewObj): Promise<Obj> {
+  try {
+    return await objects.create(record);
+  } catch (error) {
+    throw error instanceof AlreadyExists ? new Conflict(record.kind, record.metadata) : error;
+  }
 }
 
 /** The oldest go first, and of those the ones that have nothing left to tell. */

@@ -25,6 +25,12 @@ export const kinds = {
 } as const;
 
 export type Kind = keyof typeof kinds;
+
+/** Objects that record what happened, and that nobody is to act on: they are made with their status, and have no status subresource. */
+export function isRecord(kind: string): boolean {
+  return kind === 'Push';
+}
+
 export type SpecOf<K extends Kind> = z.infer<(typeof kinds)[K]['spec']>;
 export type StatusOf<K extends Kind> = z.infer<(typeof kinds)[K]['status']>;
 

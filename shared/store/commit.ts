@@ -2,6 +2,7 @@
 import type { TidemillEvent } from '../events/event.ts';
 import type { NewObj, Obj } from '../objects/kinds.ts';
 import type { Delivery } from '../ports/broker.ts';
+import { Conflict } from '../ports/objects.ts';
 import type { Held } from './broker/backlog.ts';
 import type { StoreBroker } from './broker/broker.ts';
 import type { Database } from './database/database.ts';
@@ -14,6 +15,8 @@ export interface Change {
   create: NewObj[];
   /** Written only if nobody wrote since it was read. */
   status?: Obj | undefined;
+  /** A new object too, and a Conflict where it is there already. */
+  record?: NewObj | undefined;
   /** Published; with a delivery they were checked by their schemas. One of a source and id that is kept already is dropped. */
   events: TidemillEvent[];
 }
@@ -26,16 +29,18 @@ export interface Change {
 export type Commit = (delivery: Delivery | undefined, change: Change) => Promise<void>;
 
 export function createCommit(db: Database, records: Records, broker: StoreBroker): Commit {
-  return async (delivery, { create, status, events }) => {
+  return async (delivery, { create, status, record, events }) => {
     const held = delivery && receiptOf(delivery);
     const newObjects = create.map(prepareNew);
     const newStatus = status && prepareStatus(status);
+    const newRecord = record && prepareNew(record);
     const texts = events.map(eventText);
-    const touchesObjects = newObjects.length > 0 || newStatus !== undefined;
+    const touchesObjects = newObjects.length > 0 || newStatus !== undefined || newRecord !== undefined;
 
     const write = () => {
       if (held && !broker.ledger.strike(held.subscription, held.event)) return [];
       if (newStatus) records.replaceStatus(newStatus);
+      if (newRecord && !records.insertIfAbsent(newRecord)) throw new Conflict(newRecord.kind, newRecord);
       for (const object of newObjects) records.insertIfAbsent(object);
       return broker.insert(texts);
     };

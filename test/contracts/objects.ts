@@ -113,6 +113,22 @@ export function objectsContract(adapter: string, open: () => Promise<OpenObjects
         expect(await objects.get('Execution', { namespace: home, name: 'a' })).toBeUndefined();
       });
 
+      it('makes a record with its status, once, and changes that like any other', async () => {
+        const status: NonNullable<Obj<'Push'>['status']> = { told: [{ event: 'e', teller: 'webhook', at: '2026-01-02T03:04:05Z' }], results: [] };
+        const record: NewObj<'Push'> = { kind: 'Push', metadata: metadata('p'), spec: { kind: 'branch', repository: '/r', ref: 'refs/heads/main' }, status };
+        const made = await objects.create(record);
+        expect(made).toMatchObject({ spec: record.spec, status });
+        expect(await objects.get('Push', { namespace: home, name: 'p' })).toEqual(made);
+        await expect(objects.create(record)).rejects.toBeInstanceOf(AlreadyExists);
+        const other = { ...status, skipped: 'No project builds it' };
+        const changed = await objects.updateStatus({ ...made, spec: { ...made.spec, ref: 'refs/heads/other' }, status: other });
+        expect(changed).toMatchObject({ spec: record.spec, status: other });
+        expect(changed.metadata.labels).toEqual(made.metadata.labels);
+        await expect(objects.updateStatus({ ...made, status })).rejects.toBeInstanceOf(Conflict);
+        await objects.delete('Push', { namespace: home, name: 'p' });
+        await expect(objects.updateStatus({ ...changed, status })).rejects.toBeInstanceOf(NotFound);
+      });
+
       it('lets exactly one of many that create the same object win', async () => {
         const results = await Promise.allSettled(Array.from({ length: 20 }, () => objects.create(lane('a'))));
         expect(results.filter((result) => result.status === 'fulfilled')).toHaveLength(1);

@@ -1,6 +1,7 @@
 // Service accounts, and the roles that the table of rights comes to.
 import { type KubeObject, labelsOf } from '../object.ts';
 import { type OwnKind, pluralOf } from '../crds/kinds.ts';
+import { isRecord } from '../../../shared/objects/kinds.ts';
 import { INSTALLATION, MARKER } from '../../../shared/objects/project-namespace.ts';
 import { BUILD_ACCOUNT } from '../options.ts';
 import { automount, type Rights, rights, type Table, type Thing, type Verb } from './rights.ts';
@@ -35,6 +36,7 @@ export function resourceOf(thing: Thing): Resource {
   return CORE[thing] ?? { group: 'tidemill.dev', resource: pluralOf(thing as OwnKind) };
 }
 
+/** The status of a record is part of it, and has no resource of its own. */
 const STATUS: Partial<Record<Verb, string>> = { status: 'update', 'patch-status': 'patch' };
 
 /** Kinds of one group with the same verbs share a rule. */
@@ -54,7 +56,8 @@ function rules(table: Table): PolicyRule[] {
       verbs.filter((verb) => !(verb in STATUS)),
     );
     const status = verbs.flatMap((verb) => STATUS[verb] ?? []);
-    if (status.length > 0) add({ ...of, resource: `${of.resource}/status` }, status);
+    if (isRecord(thing)) add(of, status.length > 0 ? ['patch'] : []);
+    else add({ ...of, resource: `${of.resource}/status` }, status);
   }
   return [...found.values()];
 }

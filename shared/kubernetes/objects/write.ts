@@ -1,6 +1,6 @@
 // Writes: create, replace, replace the status, apply, delete. Each is refused where somebody else wrote in between.
 import { isDeepStrictEqual } from 'node:util';
-import { type Kind, type NewObj, type Obj, kinds, parseSpec, parseStatus } from '../../objects/kinds.ts';
+import { isRecord, type Kind, type NewObj, type Obj, kinds, parseSpec, parseStatus } from '../../objects/kinds.ts';
 import type { Metadata } from '../../objects/meta.ts';
 import { AlreadyExists, Conflict, NotFound, type Ref } from '../../ports/objects.ts';
 import { type KubeClient, type Method, PATCH, type RequestOptions } from '../client/client.ts';
@@ -75,6 +75,7 @@ export function createWrites(client: KubeClient, fieldManager: string) {
       const body = newBody(object);
       const status = object.status === undefined ? undefined : parseStatus(kind, object.status);
       const ref = refOf(object.metadata);
+      if (isRecord(kind)) return toWritten(kind, await send(kind, ref, 'POST', listPath(kind, ref.namespace), { body: { ...body, status } }));
       const made = await send(kind, ref, 'POST', listPath(kind, ref.namespace), { body });
       return toWritten(kind, isEmpty(status) ? made : await firstStatus(kind, made, status));
     },
@@ -102,6 +103,11 @@ export function createWrites(client: KubeClient, fieldManager: string) {
       checkMetadata(kind, metadata);
       const status = parseStatus(kind, object.status);
       const read = readVersion(object);
+      if (isRecord(kind)) {
+        const labels = { op: 'add', path: '/metadata/labels', value: orNull(metadata.labels) };
+        const body = [...sameObject(metadata.uid, read), ...(labelsMayDiffer(metadata) ? [labels] : []), { op: 'add', path: '/status', value: status }];
+        return toWritten(kind, await send(kind, refOf(metadata), 'PATCH', objectPath(kind, metadata), { body, contentType: PATCH.json }));
+      }
       const version = labelsMayDiffer(metadata) ? await writeLabels(kind, metadata, read) : read;
       return toWritten(kind, await putStatus(kind, refOf(metadata), metadata.uid, version, status));
     },
