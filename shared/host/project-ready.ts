@@ -15,13 +15,20 @@ const REASONS: Record<GitErrorKind, string> = {
 
 const SHOWN = 10;
 
+/** What a repository has of these, for whoever asked for one that is not there: "it has main, next", and at most ten of them. */
+export function refsThere(heads: readonly Head[], kinds: readonly ('branch' | 'tag')[]): string {
+  const prefixes = kinds.map((kind) => (kind === 'branch' ? 'refs/heads/' : 'refs/tags/'));
+  const names = heads.flatMap(({ ref }) => prefixes.flatMap((prefix) => (ref.startsWith(prefix) ? [ref.slice(prefix.length)] : [])));
+  if (names.length === 0) return `it has no ${kinds.join(' and no ')} at all`;
+  return `it has ${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ', …' : ''}`;
+}
+
 /** The repository can be read, and what the project releases is not in it. */
 export class BranchNotFound extends Error {
   override name = 'BranchNotFound';
   constructor(branch: string, heads: readonly Head[]) {
-    const there = heads.flatMap(({ ref }) => (ref.startsWith('refs/heads/') ? [ref.slice('refs/heads/'.length)] : []));
-    const has = there.length === 0 ? 'no branch at all' : `${there.slice(0, SHOWN).join(', ')}${there.length > SHOWN ? ', …' : ''}`;
-    super(`The repository has no branch "${branch}"; it has ${has}. Say in spec.source.branch which one is to be released, or push that one`);
+    const has = refsThere(heads, ['branch']);
+    super(`The repository has no branch "${branch}"; ${has}. Say in spec.source.branch which one is to be released, or push that one`);
   }
 }
 

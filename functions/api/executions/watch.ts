@@ -74,17 +74,19 @@ async function* watchChanges(
     api.objects.list('Execution', { ...of, labels, limit: 1 }),
     api.objects.list('Release', { ...of, labels, limit: 1 }),
   ]);
-  const show = (type: Change['type'], object: Obj<'Execution'> | Obj<'Release'>): Change =>
+  const show = async (type: Change['type'], object: Obj<'Execution'> | Obj<'Release'>): Promise<Change> =>
     change.parse(
-      isRelease(object) ? { type, kind: 'Release', object: viewRelease(api, object, request) } : { type, kind: 'Execution', object: viewExecution(object) },
+      isRelease(object)
+        ? { type, kind: 'Release', object: await viewRelease(api, object, request) }
+        : { type, kind: 'Execution', object: viewExecution(object) },
     );
 
-  for (const item of await before()) yield show('ADDED', item);
+  for (const item of await before()) yield await show('ADDED', item);
   const all = merge<WatchEvent<'Execution'> | WatchEvent<'Release'>>();
   all.add(api.objects.watch('Execution', { ...of, labels, since: executions.resourceVersion, signal }));
   all.add(api.objects.watch('Release', { ...of, labels, since: releases.resourceVersion, signal }));
   for await (const event of all) {
-    if (event.type !== 'BOOKMARK') yield show(event.type, event.object);
+    if (event.type !== 'BOOKMARK') yield await show(event.type, event.object);
   }
 }
 

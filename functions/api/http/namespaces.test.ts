@@ -1,4 +1,5 @@
 // Projects in namespaces of their own: what is found wherever it stands, what has to be told apart, and where new things come to stand.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { executionName, projectLabels } from '../../../shared/decisions/names.ts';
 import { createArchive } from '../../../shared/host/archive.ts';
@@ -105,6 +106,47 @@ describe('a name', () => {
       await api.json(202, 'POST', `/executions/${executionName('site', 'push')}/rerun?namespace=${namespace}`, {}, { 'idempotency-key': 'k' });
     }
     expect(new Set(api.published.map(({ id }) => id)).size).toBe(2);
+  });
+});
+
+describe("a site's address", () => {
+  const urls = async (namespace: string) => {
+    const { url: ofProject } = await api.json<{ url: string }>(200, 'GET', `/projects/site?namespace=${namespace}`);
+    const { items } = await api.json<{ items: { url: string }[] }>(200, 'GET', `/releases?namespace=${namespace}`);
+    return [ofProject, ...items.map((each) => each.url).toSorted()];
+  };
+  const release = (namespace: string, host: string, environment: string) =>
+    api.store.objects.create<'Release'>({
+      kind: 'Release',
+      metadata: { namespace, name: host, labels: { [LABEL.project]: 'site' } },
+      spec: { project: 'site', environment, host },
+    });
+
+  test('is short for a project of the usual namespace, and for its previews', async () => {
+    await project('default', 'site');
+    await release('default', 'next--site', 'next');
+    expect(await urls('default')).toEqual(['http://site.sites.example.com/', 'http://next--site.sites.example.com/']);
+    await sleep(2);
+    await project('shop', 'site');
+    expect((await urls('default'))[0]).toBe('http://site.sites.example.com/');
+    expect((await urls('shop'))[0]).toBe('http://site.shop.sites.example.com/');
+  });
+
+  test('says the namespace where an older project is served on the short one, until that is gone', async () => {
+    await project('shop', 'site');
+    await sleep(2);
+    await project('default', 'site');
+    await release('default', 'next--site', 'next');
+    expect(await urls('default')).toEqual(['http://site.default.sites.example.com/', 'http://next--site.default.sites.example.com/']);
+    await api.store.objects.delete('Project', { namespace: 'shop', name: 'site' });
+    expect(await urls('default')).toEqual(['http://site.sites.example.com/', 'http://next--site.sites.example.com/']);
+  });
+
+  test('is not touched by a project of a namespace that is none of ours', async () => {
+    await project('elsewhere', 'site');
+    await sleep(2);
+    await project('default', 'site');
+    expect((await urls('default'))[0]).toBe('http://site.sites.example.com/');
   });
 });
 

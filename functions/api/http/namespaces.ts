@@ -88,13 +88,15 @@ export async function holding(api: Api, kind: Kind, name: string): Promise<Api> 
 }
 
 async function having(namespaces: readonly string[], has: (namespace: string) => Promise<boolean>): Promise<string[]> {
-  const found: string[] = [];
-  for (let at = 0; at < namespaces.length; at += AT_ONCE) {
-    const some = namespaces.slice(at, at + AT_ONCE);
-    const answers = await Promise.all(some.map(has));
-    found.push(...some.filter((_, i) => answers[i]));
-  }
-  return found;
+  const answers = await atOnce(namespaces, has);
+  return namespaces.filter((_, i) => answers[i]);
+}
+
+/** Asked of each namespace, of a few at a time; the answers in their order. */
+export async function atOnce<T>(namespaces: readonly string[], ask: (namespace: string) => Promise<T>): Promise<T[]> {
+  const answers: T[] = [];
+  for (let at = 0; at < namespaces.length; at += AT_ONCE) answers.push(...(await Promise.all(namespaces.slice(at, at + AT_ONCE).map(ask))));
+  return answers;
 }
 
 function shown(namespaces: readonly string[]): string {

@@ -1,12 +1,11 @@
 // Looks at a project's repository: whether it can be read, and which full ref a short name means in it.
 import { credentialRef } from '../../../shared/decisions/names.ts';
+import { refsThere } from '../../../shared/host/project-ready.ts';
 import type { SpecOf } from '../../../shared/objects/kinds.ts';
 import type { Head, Repository } from '../../../shared/ports/git.ts';
 import type { Api } from '../deps.ts';
 import { Problem } from '../http/problem.ts';
 import { find } from '../http/reply.ts';
-
-const SHOWN = 10;
 
 /** Refuses a source that cannot be read now, or lacks the branch, before anything is kept of it. Throws Problem or GitError. */
 export async function checkSource(api: Api, { source }: SpecOf<'Project'>): Promise<{ defaultBranch?: string; heads: Head[] }> {
@@ -20,7 +19,8 @@ export async function checkSource(api: Api, { source }: SpecOf<'Project'>): Prom
   if (source.credential) await find(api, 'Credential', source.credential);
   const { branch } = source;
   const there = await api.git.heads(repositoryOf(api, source));
-  if (branch !== undefined && !there.heads.some((head) => head.ref === `refs/heads/${branch}`)) throw noSuchRef('branch', branch, there.heads, 'source.branch');
+  if (branch !== undefined && !there.heads.some((head) => head.ref === `refs/heads/${branch}`))
+    throw noSuchRef(['branch'], branch, there.heads, 'source.branch');
   return there;
 }
 
@@ -34,7 +34,7 @@ export async function fullRef(api: Api, spec: SpecOf<'Project'>, ref: string | u
   const { heads } = await api.git.heads(repositoryOf(api, spec.source));
   const wanted = ref.startsWith('refs/') ? [ref] : [`refs/heads/${ref}`, `refs/tags/${ref}`];
   const found = wanted.find((full) => heads.some((head) => head.ref === full));
-  if (!found) throw noSuchRef('branch or tag', ref, heads, 'ref');
+  if (!found) throw noSuchRef(['branch', 'tag'], ref, heads, 'ref');
   return found;
 }
 
@@ -49,9 +49,9 @@ async function defaultRef(api: Api, spec: SpecOf<'Project'>): Promise<string | u
   return defaultBranch === undefined ? undefined : `refs/heads/${defaultBranch}`;
 }
 
-function noSuchRef(what: string, ref: string, heads: Head[], path: string): Problem {
-  const names = heads.map((head) => head.ref.replace(/^refs\/(?:heads|tags)\//, ''));
-  const known = names.length > 0 ? `It has ${names.slice(0, SHOWN).join(', ')}${names.length > SHOWN ? ', …' : ''}.` : 'It has no commits yet.';
+function noSuchRef(kinds: readonly ('branch' | 'tag')[], ref: string, heads: Head[], path: string): Problem {
+  const what = kinds.join(' or ');
+  const known = heads.length > 0 ? refsThere(heads, kinds) : 'it has no commits yet';
   const short = /^[0-9a-f]{4,63}$/.test(ref) ? ' A commit has to be given by its full SHA.' : '';
-  return new Problem(422, 'source-not-found', `The repository has no ${what} "${ref}". ${known}${short}`, [{ path, message: `no such ${what}` }]);
+  return new Problem(422, 'source-not-found', `The repository has no ${what} "${ref}"; ${known}.${short}`, [{ path, message: `no such ${what}` }]);
 }

@@ -28,13 +28,14 @@ export const projectView = z.object({
 });
 export type ProjectView = z.infer<typeof projectView>;
 
-/** The project stands in the namespace of the API that is given. Two reads by name or index, however much history there is. */
+/** The project stands in the namespace of the API that is given. A few reads by name or index, however much history there is. */
 export async function viewProject(api: Api, project: Obj<'Project'>, request: Request, previews: boolean): Promise<z.input<typeof projectView>> {
   const { metadata, spec, status } = project;
   const labels = { [LABEL.project]: metadata.name };
-  const [releases, executions] = await Promise.all([
+  const [releases, executions, url] = await Promise.all([
     previews ? newest(api, 'Release', { labels, limit: ENVIRONMENTS_SHOWN }).then((page) => page.items) : production(api, metadata.name),
     newest(api, 'Execution', { labels, limit: 1 }),
+    siteUrl(api, request, { namespace: metadata.namespace, project: metadata.name, host: releaseName(metadata.name, PRODUCTION) }),
   ]);
   const last = executions.items[0];
   return {
@@ -43,8 +44,8 @@ export async function viewProject(api: Api, project: Obj<'Project'>, request: Re
     namespace: metadata.namespace,
     createdAt: metadata.creationTimestamp,
     ...(status && { status }),
-    url: siteUrl(api, request, { namespace: metadata.namespace, name: releaseName(metadata.name, PRODUCTION) }),
-    releases: releases.map((release) => viewRelease(api, release, request)),
+    url,
+    releases: await Promise.all(releases.map((release) => viewRelease(api, release, request))),
     ...(last && { lastExecution: viewExecution(last) }),
   };
 }

@@ -47,7 +47,7 @@ describe('POST /projects', () => {
   test.each([
     ['a repository that is not there', { url: '/nowhere/at/all' }, /.+/],
     ['a relative path', { url: 'code/site' }, /whole path/],
-    ['a branch that is not there', { branch: 'nope' }, /no branch "nope".*main/],
+    ['a branch that is not there', { branch: 'nope' }, /^The repository has no branch "nope"; it has main\.$/],
     ['a credential that is not there', { credential: 'key' }, /no credential "key"/],
     ['a transport that runs commands', { url: 'ext::sh -c "touch /tmp/x"' }, /.+/],
   ])('%s is refused with the reason, and nothing is kept', async (_what, source, detail) => {

@@ -14,7 +14,7 @@ export const releaseView = z.object({
 });
 export type ReleaseView = z.infer<typeof releaseView>;
 
-export function viewRelease(api: Api, release: Obj<'Release'>, request: Request): z.input<typeof releaseView> {
+export async function viewRelease(api: Api, release: Obj<'Release'>, request: Request): Promise<z.input<typeof releaseView>> {
   const { metadata, spec, status } = release;
   return {
     namespace: metadata.namespace,
@@ -22,6 +22,6 @@ export function viewRelease(api: Api, release: Obj<'Release'>, request: Request)
     history: status?.history ?? [],
     ...(status?.current && { current: status.current }),
     ...(status?.refused && { refused: status.refused }),
-    url: siteUrl(api, request, { namespace: metadata.namespace, name: spec.host }),
+    url: await siteUrl(api, request, { namespace: metadata.namespace, project: spec.project, host: spec.host }),
   };
 }

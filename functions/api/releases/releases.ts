@@ -39,10 +39,10 @@ export function releases(app: Hono, api: Api): void {
   app.get('/releases', async (c) => {
     const { project, ...rest } = query(c.req.raw, filter);
     const found = await newest(api, 'Release', { ...rest, ...(project !== undefined && { labels: { [LABEL.project]: project } }) });
-    return reply(list(releaseView), { ...found, items: found.items.map((release) => viewRelease(api, release, c.req.raw)) });
+    return reply(list(releaseView), { ...found, items: await Promise.all(found.items.map((release) => viewRelease(api, release, c.req.raw))) });
   });
 
-  app.get('/releases/:release', async (c) => reply(releaseView, viewRelease(api, await find(api, 'Release', c.req.param('release')), c.req.raw)));
+  app.get('/releases/:release', async (c) => reply(releaseView, await viewRelease(api, await find(api, 'Release', c.req.param('release')), c.req.raw)));
 
   app.post('/projects/:project/deploy', async (c) => {
     const { wait } = query(c.req.raw, waitQuery);
@@ -67,7 +67,7 @@ export function releases(app: Hono, api: Api): void {
 async function move(api: Api, request: Request, project: Obj<'Project'>, wanted: Wanted, wait_s: number): Promise<Response> {
   const ref = { namespace: api.namespace, name: releaseName(project.metadata.name, wanted.environment) };
   const before = await api.objects.get('Release', ref);
-  if (before && whatWouldNotChange(before, wanted)) return reply(outcome, { outcome: 'unchanged', release: viewRelease(api, before, request) });
+  if (before && whatWouldNotChange(before, wanted)) return reply(outcome, { outcome: 'unchanged', release: await viewRelease(api, before, request) });
   // The watch begins before the event is out, so that nothing that comes of it is missed.
   const { resourceVersion: since } = await api.objects.list('Release', {
     namespace: api.namespace,
@@ -80,5 +80,5 @@ async function move(api: Api, request: Request, project: Obj<'Project'>, wanted:
   const end = wait_s > 0 ? await releaseOutcome(api, before, { ...ref, project: project.metadata.name, since }, wait_s * 1000, request.signal) : undefined;
   if (!end) return reply(outcome, { outcome: 'pending', event: event!.id }, 202);
   const { release, ...said } = end;
-  return reply(outcome, { ...said, event: event!.id, release: viewRelease(api, release, request) });
+  return reply(outcome, { ...said, event: event!.id, release: await viewRelease(api, release, request) });
 }

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Log } from '../../../shared/host/contract.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { Objects, Ref } from '../../../shared/ports/objects.ts';
+import { oldestHome } from '../../../shared/site/oldest.ts';
 import { projectOf } from '../pages.ts';
 import { keepFollowing } from './keep-following.ts';
 
@@ -52,7 +53,7 @@ export function allNamespaces({ objects, namespace: usual, log }: { objects: Pic
     }
   };
 
-  const find = (homes: Homes, name: string): Ref => ({ namespace: oldest(homes.get(projectOf(name))) ?? usual, name });
+  const find = (homes: Homes, name: string): Ref => ({ namespace: oldestHome(homes.get(projectOf(name)) ?? []) ?? usual, name });
 
   const wait = async (name: string): Promise<Ref> => {
     const late = new AbortController();
@@ -90,11 +91,4 @@ function forget(homes: Homes, { metadata: { name, namespace } }: Obj<'Project'>)
   const of = homes.get(name);
   of?.delete(namespace);
   if (of?.size === 0) homes.delete(name);
-}
-
-/** Of two that are as old as each other, the first by name. */
-function oldest(of: ReadonlyMap<string, string> | undefined): string | undefined {
-  let first: readonly [namespace: string, created: string] | undefined;
-  for (const each of of ?? []) if (!first || each[1] < first[1] || (each[1] === first[1] && each[0] < first[0])) first = each;
-  return first?.[0];
 }

@@ -102,6 +102,19 @@ test.each(Object.entries(functions))('%s reads secrets only if the graph gives i
   expect(granted(rowOf(name)).some((right) => right.startsWith('TaskRun'))).toBe(ports.includes('runner'));
 });
 
+/** What starts TaskRuns asks which Secrets they may not name; who only ends them needs neither. */
+test.each(Object.entries(functions).filter(([, { needs }]) => (needs as readonly string[]).includes('runner')))(
+  '%s may start TaskRuns only if it does',
+  (name) => {
+    const handler = closure([`functions/${name}/handler.ts`]).filter((file) => file.startsWith('functions/'));
+    const starts = handler.some((file) => /\b(?:startStage|beginExecution|runner\.start)\(/.test(read(file)));
+    const given = granted(rowOf(name));
+    expect(given.includes('TaskRun create')).toBe(starts);
+    expect(given).toEqual(expect.arrayContaining(['TaskRun get', 'TaskRun patch', ...(starts ? ['Credential list', 'Hook list', 'StepAction get'] : [])]));
+    if (!starts) expect(given.filter((right) => /^(Credential|Hook|StepAction) /.test(right))).toEqual([]);
+  },
+);
+
 test('every process has its row, and no row is of a process that is none', () => {
   const processes = [...Object.keys(functions), ...Object.keys(edges)].filter((name) => !(name in DONE_BY));
   expect(Object.keys(rights).toSorted()).toEqual(processes.toSorted());

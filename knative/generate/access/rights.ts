@@ -32,6 +32,9 @@ const OPENS: Table = {
 /** Starts TaskRuns, or ends those that run for nobody; what builds may not name is what credentials and hooks are kept in. */
 const RUNS: Table = { TaskRun: ['get', 'create', 'patch'], StepAction: ['get'], Credential: ['list'], Hook: ['list'] };
 
+/** Ends TaskRuns, and starts none: so it need not know what they may not name. */
+const ENDS: Table = { TaskRun: ['get', 'patch'] };
+
 /** Sends the credential of a Project's repository. */
 const READS_SECRETS: Table = { Secret: ['get'] };
 
@@ -72,7 +75,7 @@ export const rights: Readonly<Record<Process, Rights>> = {
   'taskrun-finished': {
     project: { Execution: ['get', 'status'], Artifact: ['get', 'create', 'status'], Project: ['get', 'status'], ...RUNS },
   },
-  'execution-cancel': { project: { Execution: ['get', 'status'], ...RUNS } },
+  'execution-cancel': { project: { Execution: ['get', 'status'], ...ENDS } },
   'lane-advance': { project: { Lane: ['get', 'status'] } },
   'execution-admitted': { project: { Execution: ['get', 'status'], ...RUNS } },
   'release-requested': { project: { Project: ['get'], Artifact: ['get', 'list'], Release: ['get', 'create', 'status'] } },

@@ -159,7 +159,12 @@ describe('the API', () => {
     const more = await another();
     await prepare(more, one);
     await project(more, 'only');
-    for (const namespace of [shop, more]) await project(namespace, 'both');
+    await project(shop, 'both');
+    await project(more, 'elder');
+    // Another second, as Kubernetes counts: who was first has the short address.
+    await sleep(1100);
+    await project(more, 'both');
+    await project(shop, 'elder');
     const client = await as('api', one);
     const prepared = recentlyPrepared({ client, system: one });
     const objects = within(createKubernetesObjects({ client }), prepared, one);
@@ -187,6 +192,7 @@ describe('the API', () => {
     expect(await call('GET', '/projects/only')).toMatchObject({ status: 200, body: { namespace: more, url: `http://only.${more}.sites.test/` } });
     expect(await call('GET', '/projects/both')).toMatchObject({ status: 409, body: { type: 'urn:tidemill:problem:ambiguous' } });
     expect(await call('GET', `/projects/both?namespace=${shop}`)).toMatchObject({ status: 200, body: { namespace: shop, url: 'http://both.sites.test/' } });
+    expect(await call('GET', `/projects/elder?namespace=${shop}`)).toMatchObject({ status: 200, body: { url: `http://elder.${shop}.sites.test/` } });
     expect(await call('GET', `/projects/site?namespace=${other}`)).toMatchObject({ status: 404, body: { type: 'urn:tidemill:problem:no-such-namespace' } });
     const credential = { name: 'git', type: 'basic', host: 'git.example.org', username: 'me', value: 'tok' };
     for (const namespace of [more, shop])
