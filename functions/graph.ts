@@ -24,13 +24,18 @@ export const functions = {
   'git-push': {
     does: 'finds the projects that a push concerns and opens an execution for each',
     consumes: ['dev.tidemill.git.push.v1', 'dev.tidemill.git.tag.v1', 'dev.tidemill.git.branch-deleted.v1', 'dev.tidemill.pull-request.changed.v1'],
-    emits: ['dev.tidemill.artifact.requested.v1', 'dev.tidemill.execution.cancel-requested.v1', 'dev.tidemill.release.requested.v1'],
+    emits: [
+      'dev.tidemill.artifact.requested.v1',
+      'dev.tidemill.artifact.resolved.v1',
+      'dev.tidemill.execution.cancel-requested.v1',
+      'dev.tidemill.release.requested.v1',
+    ],
     needs: ['objects'],
   },
   'execution-requested': {
     does: 'opens an execution that a person, a clock or a rerun asks for',
     consumes: ['dev.tidemill.execution.requested.v1'],
-    emits: ['dev.tidemill.artifact.requested.v1', 'dev.tidemill.execution.cancel-requested.v1'],
+    emits: ['dev.tidemill.artifact.requested.v1', 'dev.tidemill.artifact.resolved.v1', 'dev.tidemill.execution.cancel-requested.v1'],
     needs: ['objects'],
   },
   'artifact-requested': {

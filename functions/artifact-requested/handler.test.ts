@@ -54,6 +54,24 @@ describe('artifact-requested', () => {
     expect(await world.picture()).toEqual(before);
   });
 
+  it('tells another execution at the same commit, and writes nothing for it', async () => {
+    await world.run('artifact-requested', requested());
+    const before = await source();
+    const other = eventOf('dev.tidemill.artifact.requested.v1', { ...requested().data, execution: 'site-0000000000', admitted: true });
+    const { emitted } = await world.run('artifact-requested', other);
+    expect(emitted).toMatchObject([{ type: 'dev.tidemill.artifact.resolved.v1', data: { ...other.data, type: 'git', digest: `sha1:${A}` } }]);
+    expect(await source()).toEqual(before);
+    expect(world.git.calls).toEqual([`resolve ${A}`]);
+  });
+
+  it('tells another execution that there is no such commit', async () => {
+    world.git.failures.push(new GitError('not-found', 'There is no such commit'));
+    await world.run('artifact-requested', requested());
+    const other = eventOf('dev.tidemill.artifact.requested.v1', { ...requested().data, execution: 'site-0000000000' });
+    const { emitted } = await world.run('artifact-requested', other);
+    expect(emitted).toMatchObject([{ type: 'dev.tidemill.artifact.failed.v1', data: { execution: 'site-0000000000', reason: 'There is no such commit' } }]);
+  });
+
   it('asks git once, however often it is told', async () => {
     for (let n = 0; n < 3; n++) await world.run('artifact-requested', requested());
     expect(world.git.calls).toEqual([`resolve ${A}`]);

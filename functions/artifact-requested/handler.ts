@@ -13,8 +13,7 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
   const { namespace, artifact: name } = event.data;
   const artifact = await deps.objects.get('Artifact', { namespace, name }, { mayLag: true });
   if (!artifact || artifact.spec.type !== 'git') return {};
-  // It never will be anything else, and whoever waits for it was told, or is told again by its outbox: under another id hooks would hear of it twice.
-  if (artifact.status?.phase === 'Resolved' || artifact.status?.phase === 'Invalid') return {};
+  if (artifact.status?.phase === 'Resolved' || artifact.status?.phase === 'Invalid') return known(event, artifact.spec.execution, artifact.status);
   const { url, ref, credential } = artifact.spec;
   try {
     const commit = await deps.git.resolve({ url, ...(credential && { credential: credentialRef(namespace, credential) }) }, ref);
@@ -27,6 +26,17 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
     return failed(event, artifact, error, deps.now());
   }
 };
+
+/**
+ * It never will be anything else. Who asked for it first was told, or is told again by its outbox: under another id hooks would hear of it twice.
+ * Another execution at the same commit asked before it was resolved.
+ */
+function known(event: Event, first: string | undefined, { digest, reason = 'its source could not be resolved' }: StatusOf<'Artifact'>): Outcome {
+  const { artifact: subject, execution } = event.data;
+  if (execution === undefined || execution === first) return {};
+  if (!digest) return { outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject, data: { ...event.data, reason } }] };
+  return { outputs: [{ type: 'dev.tidemill.artifact.resolved.v1', subject, data: { ...event.data, type: 'git', digest } }] };
+}
 
 function resolvedStatus(commit: Commit, now: string): StatusOf<'Artifact'> {
   const { sha, tree, ref, commitTime, subject, author } = commit;

@@ -58,6 +58,17 @@ describe('a resolved commit', () => {
     expect(taskRun.metadata.annotations).toMatchObject({ 'tidemill.dev/chainid': event.chainid });
   });
 
+  it('starts it where its source, which another execution had too, was archived with that meanwhile', async () => {
+    await world.project('site', { stages: twoStages });
+    const { name, event } = await resolved();
+    const { source } = (await world.get('Execution', name)).spec;
+    await world.objects.delete('Artifact', { namespace: 'default', name: source });
+    world.git.failures.push(new GitError('unreachable', 'git.example.org does not answer'));
+    await expect(run(event)).rejects.toThrow('does not answer');
+    await run(event, 2);
+    expect(await status(name)).toMatchObject({ phase: 'Running', sha: A, subject: 'A change', commitTime: expect.any(String) });
+  });
+
   it('finds the pipeline in the repository where the project says none', async () => {
     await world.project();
     const { name, event } = await resolved();
@@ -196,6 +207,16 @@ describe('what cannot be started fails with its reason', () => {
     const { name, event } = await resolved();
     await run(event);
     expect(await failure(name)).toMatch(/pipeline gone, which does not exist/);
+  });
+
+  it('a source that was archived meanwhile, and a repository that no longer has its commit', async () => {
+    await world.project('site', { stages: twoStages });
+    const { name, event } = await resolved();
+    await world.objects.delete('Artifact', { namespace: 'default', name: (await world.get('Execution', name)).spec.source });
+    world.git.failures.push(new GitError('not-found', 'There is no such commit'));
+    const { emitted } = await run(event);
+    expect(emitted).toMatchObject([{ type: 'dev.tidemill.execution.finished.v1', data: { outcome: 'Failed', reason: 'There is no such commit' } }]);
+    expect(await status(name)).toMatchObject({ phase: 'Failed', message: 'There is no such commit' });
   });
 
   it('a project that was removed', async () => {

@@ -8,12 +8,16 @@ import type { Deps } from '../../shared/host/contract.ts';
 import { modifyStatus } from '../../shared/host/modify.ts';
 import { beginExecution, endLeftovers, finishedEvent } from '../../shared/host/start-stage.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
-import { GitError } from '../../shared/ports/git.ts';
+import { type Commit, GitError } from '../../shared/ports/git.ts';
 import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
 
 type Entry = (typeof functions)['artifact-resolved'];
 type Event = EventOf<Entry['consumes'][number]>;
+
+type Execution = Obj<'Execution'>;
+/** What is known of a commit, as far as it is used here. */
+type Git = Pick<Commit, 'sha' | 'commitTime'> & { subject?: string | undefined };
 
 /** One that nobody has written a status for yet. */
 const PENDING: StatusOf<'Execution'> = { phase: 'Pending' };
@@ -22,12 +26,14 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   const { namespace, execution: name, project: projectName, artifact, admitted } = event.data;
   if (!name) return {};
   const { objects } = deps;
-  const [project, source, execution] = await Promise.all([
+  const [project, found, execution] = await Promise.all([
     objects.get('Project', { namespace, name: projectName }, { mayLag: true }),
     resolvedSource(objects, { namespace, name: artifact }),
     objects.get('Execution', { namespace, name }, { mayLag: true }),
   ]);
   if (!execution || execution.status?.phase === 'Running') return {};
+  const source = found?.status?.git ?? (await commitAgain(execution, project, deps));
+  if (source && 'error' in source) return fail(execution, execution.status ?? PENDING, source.error, deps);
   const pending = withCommit(execution.status ?? PENDING, source);
   if (isTerminal(execution.status)) return endUnwritten(execution, pending, project, deps);
   if (!project) return fail(execution, pending, `Project ${projectName} was removed`, deps);
@@ -57,6 +63,15 @@ async function resolvedSource(objects: Objects, ref: Ref): Promise<Obj<'Artifact
   return source?.status?.git ? source : objects.get('Artifact', ref);
 }
 
+/** Executions at one commit share their source, and the last that was archived may have taken it along just now: then the repository tells. */
+async function commitAgain({ spec, status, metadata }: Execution, project: Obj<'Project'> | undefined, deps: Deps<Entry>) {
+  const { sha } = spec;
+  if (!sha || !project || isTerminal(status)) return undefined;
+  const { url, credential } = project.spec.source;
+  const repository = { url, ...(credential && { credential: credentialRef(metadata.namespace, credential) }) };
+  return orRefused<Git>(() => deps.git.resolve(repository, sha), deps);
+}
+
 /** Its pipeline is known without the repository. */
 function isQuick({ spec }: Obj<'Project'>): boolean {
   return spec.stages !== undefined || spec.pipeline !== undefined;
@@ -70,7 +85,18 @@ async function endUnwritten(execution: Obj<'Execution'>, status: StatusOf<'Execu
   return {};
 }
 
-async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git, attempt, lastAttempt }: Deps<Entry>) {
+/** What the repository refuses for good, or at the last attempt whatever it is: an execution that nobody closes would hold its lane for ever. */
+async function orRefused<T extends object>(ask: () => Promise<T>, { attempt, lastAttempt }: Deps<Entry>): Promise<T | { error: string }> {
+  try {
+    return await ask();
+  } catch (error) {
+    if (error instanceof GitError && (error.kind !== 'unreachable' || attempt >= lastAttempt)) return { error: error.message };
+    throw error;
+  }
+}
+
+async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, deps: Deps<Entry>) {
+  const { objects, git } = deps;
   const earlier = execution.spec.rerunOf && (await objects.get('Execution', { namespace: execution.metadata.namespace, name: execution.spec.rerunOf }));
   if (earlier && earlier.status?.definition) {
     const { definition, site } = earlier.status;
@@ -80,20 +106,15 @@ async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status
   if (!sha) throw new Error(`The source of execution ${execution.metadata.name} was told to be resolved, but has no commit`);
   const { url, credential } = project.spec.source;
   const repository = { url, ...(credential && { credential: credentialRef(project.metadata.namespace, credential) }) };
-  try {
+  return orRefused(async () => {
     const pipeline = project.spec.pipeline ? await objects.get('Pipeline', { namespace: project.metadata.namespace, name: project.spec.pipeline }) : undefined;
     if (project.spec.pipeline && !pipeline) return { error: `The project names the pipeline ${project.spec.pipeline}, which does not exist` };
     const files = await planFiles(project.spec, { list: (path) => git.list(repository, sha, path), read: (path) => git.readFile(repository, sha, path) });
     return planPipeline({ project: project.spec, files, sha, ...(pipeline && { pipeline: pipeline.spec.stages }) });
-  } catch (error) {
-    // At the last attempt too: an execution that nobody closes would hold its lane for ever.
-    if (error instanceof GitError && (error.kind !== 'unreachable' || attempt >= lastAttempt)) return { error: error.message };
-    throw error;
-  }
+  }, deps);
 }
 
-function withCommit(status: StatusOf<'Execution'>, source: Obj<'Artifact'> | undefined): StatusOf<'Execution'> {
-  const git = source?.status?.git;
+function withCommit(status: StatusOf<'Execution'>, git: Git | undefined): StatusOf<'Execution'> {
   return git ? { ...status, sha: git.sha, commitTime: git.commitTime, ...(git.subject && { subject: git.subject }) } : status;
 }
 

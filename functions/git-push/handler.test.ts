@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { executionName, laneName, releaseName } from '../../shared/decisions/names.ts';
+import { commitName, executionName, laneName, releaseName } from '../../shared/decisions/names.ts';
 import { Conflict } from '../../shared/ports/objects.ts';
 import { deletedEvent, eventOf, minute, NONE, pushEvent, REPOSITORY, sha, tagEvent } from '../../test/fakes/events.ts';
 import { openWorld, type World } from '../../test/fakes/world.ts';
@@ -46,7 +46,9 @@ describe('a push', () => {
       push: push.metadata.name,
     });
     expect(await world.get('Execution', name)).toMatchObject({ spec: { sha: A } });
-    expect((await world.get('Artifact', `${name}-source`)).spec).toEqual({ type: 'git', project: 'site', execution: name, url: REPOSITORY, ref: A });
+    const { source } = (await world.get('Execution', name)).spec;
+    expect(source).toBe(commitName('site', { url: REPOSITORY }, A));
+    expect((await world.get('Artifact', source)).spec).toEqual({ type: 'git', project: 'site', execution: name, url: REPOSITORY, ref: A });
     expect(await lane()).toMatchObject({ last: 1, running: [{ execution: name, number: 1 }], head: A, headPushedAt: minute(0) });
     expect(emitted).toMatchObject([
       {
@@ -54,9 +56,61 @@ describe('a push', () => {
         subject: name,
         source: '/functions/git-push',
         chainid: event.chainid,
-        data: { namespace: 'default', project: 'site', execution: name, artifact: `${name}-source` },
+        data: { namespace: 'default', project: 'site', execution: name, artifact: source },
       },
     ]);
+  });
+
+  it('of a commit that is known starts at once, and makes no second source of it', async () => {
+    world.git.commit({ sha: A });
+    await world.project('site');
+    world.publish([pushEvent({ after: A })]);
+    await world.drain();
+    const { emitted } = await world.run('git-push', tagEvent('v1', { after: A }));
+    const [first, second] = (await world.all('Execution')).toSorted((a, b) => (a.spec.ref < b.spec.ref ? -1 : 1));
+    expect(emitted).toMatchObject([
+      { type: 'dev.tidemill.artifact.resolved.v1', data: { execution: second!.metadata.name, artifact: first!.spec.source, type: 'git', digest: `sha1:${A}` } },
+    ]);
+    expect(second!.spec.source).toBe(first!.spec.source);
+    expect(await world.all('Artifact')).toHaveLength(1);
+    await world.drain();
+    expect((await world.get('Execution', second!.metadata.name)).status).toMatchObject({ phase: 'Running', sha: A });
+    expect(world.git.calls.filter((call) => call.startsWith('resolve'))).toEqual([`resolve ${A}`]);
+  });
+
+  it.each(['Unresolved', 'Failed', 'Invalid'] as const)('of a commit whose source is %s has one of its own', async (phase) => {
+    await world.project('site');
+    await tell(pushEvent({ after: A }));
+    const [first] = await world.all('Artifact');
+    await world.objects.updateStatus({ ...first!, status: { phase, ...(phase !== 'Unresolved' && { reason: 'refused' }) } });
+    const { emitted } = await world.run('git-push', tagEvent('v1', { after: A }));
+    const { execution } = emitted[0]!.data as { execution: string };
+    expect(emitted).toMatchObject([{ type: 'dev.tidemill.artifact.requested.v1', data: { artifact: `${execution}-source` } }]);
+    expect((await world.get('Artifact', `${execution}-source`)).spec).toMatchObject({ execution, ref: A });
+  });
+
+  it('of a commit whose source has a name that somebody took has one of its own', async () => {
+    await world.project('site');
+    const name = commitName('site', { url: REPOSITORY }, A);
+    const spec = { type: 'git' as const, project: 'site', url: 'https://git.example.org/acme/other', ref: A };
+    const artifact = await world.objects.create<'Artifact'>({ kind: 'Artifact', metadata: { name, namespace: 'default' }, spec });
+    await world.objects.updateStatus({ ...artifact, status: { phase: 'Resolved', digest: `sha1:${B}` } });
+    await tell(pushEvent({ after: A }));
+    const [execution] = await world.all('Execution');
+    expect(execution!.spec.source).toBe(`${execution!.metadata.name}-source`);
+  });
+
+  it('that somebody else records at the same moment is theirs', async () => {
+    await world.project('site');
+    const told = pushEvent({ after: A, pushedAt: minute(0) });
+    const polled = pushEvent({ after: A, id: 'p' });
+    world.hooks.beforeCommit = async () => {
+      world.hooks.beforeCommit = undefined;
+      await tell(polled);
+    };
+    await tell(told);
+    expect((await onlyPush()).status!.told.map(({ teller }) => teller).toSorted()).toEqual(['poll', 'webhook']);
+    expect(await world.all('Execution')).toHaveLength(1);
   });
 
   it('opens an execution in each project of the repository, however that is spelled, and in no other', async () => {

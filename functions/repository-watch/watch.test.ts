@@ -53,7 +53,7 @@ function startWatch(deaf = false) {
       for (const event of told) {
         if (events.some((known) => known.id === event.id && known.source === event.source)) continue;
         events.push(event);
-        if (!deaf && event.type !== 'dev.tidemill.execution.requested.v1') await record(event);
+        if (!deaf && event.type !== 'dev.tidemill.execution.requested.v1') await write(event);
       }
     },
   });
@@ -62,9 +62,9 @@ function startWatch(deaf = false) {
   return watch;
 }
 
-async function record(event: Parameters<typeof handle>[0]): Promise<void> {
-  const { create = [], status } = await handle(event, { objects: store.objects, now, log, home: 'default', attempt: 1, lastAttempt: 10 });
-  for (const object of create) await store.objects.create(object);
+async function write(event: Parameters<typeof handle>[0]): Promise<void> {
+  const { create = [], status, record } = await handle(event, { objects: store.objects, now, log, home: 'default', attempt: 1, lastAttempt: 10 });
+  for (const object of [...create, ...(record ? [record] : [])]) await store.objects.create(object);
   if (status) await store.objects.updateStatus(status);
 }
 

@@ -73,6 +73,15 @@ export function executionName(project: string, cause: string): string {
 /** Such a name, with its project as the first group. */
 export const executionPattern = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)-[0-9a-z]{10}$/;
 
+/** The source of all executions of a project at one commit: at most 60 characters, so that it can be a label's value. `sha`: full. */
+export function commitName(project: string, { url, credential }: SpecOf<'Project'>['source'], sha: string): string {
+  return `${project}.${sha.slice(0, 12)}-${shortHash(url, credential ?? '', sha).slice(0, 6)}`;
+}
+
+/** Such a name, with its project as the first group. */
+export const commitPattern = /^([a-z0-9](?:[-a-z0-9]*[a-z0-9])?)\.[0-9a-f]{12}-[0-9a-z]{6}$/;
+
+/** The source of one execution, where its commit has to be found out, or where that of the commit is not resolved. */
 export function sourceName(execution: string): string {
   return `${execution}-source`;
 }

@@ -1,12 +1,12 @@
 // Finished executions kept as documents in Storage, found by name and listed newest first, so that the objects of a cluster are those that live.
-import { executionPattern } from '../decisions/names.ts';
+import { commitPattern, executionPattern } from '../decisions/names.ts';
 import type { Obj } from '../objects/kinds.ts';
 import type { Storage } from '../ports/storage.ts';
 
-/** An execution with what belongs to it alone. */
+/** An execution with what belongs to it. */
 export interface ArchivedExecution {
   execution: Obj<'Execution'>;
-  /** Its source, and sites that nothing live names. */
+  /** Its source, which others may have too, and sites that nothing live names. */
   artifacts: Obj<'Artifact'>[];
   taskRuns: Obj<'TaskRun'>[];
 }
@@ -21,6 +21,8 @@ export interface Archive {
   /** Durable, listed and found by name when it resolves. One that is kept already stays as it is. */
   put(document: ArchivedExecution): Promise<void>;
   get(namespace: string, execution: string): Promise<ArchivedExecution | undefined>;
+  /** The execution that was archived last of those that ran at this commit, by the name of their source. */
+  getBySource(namespace: string, source: string): Promise<ArchivedExecution | undefined>;
   /**
    * Newest first, by creation; of a project or of all. What stands at the same place in several namespaces (one push, built by projects of one name) is
    * on one page, which may come out longer by that.
@@ -50,11 +52,18 @@ export function createArchive({ storage }: { storage: Pick<Storage, 'put' | 'get
       if (!key) throw new Error(`Execution ${namespace}/${name} has no derived name, by which it could be found again`);
       if (!(await storage.stat(key))) await storage.put(key, Buffer.from(JSON.stringify(document)));
       const place = `${String(FUTURE_MS - Date.parse(creationTimestamp)).padStart(TIME_LENGTH, '0')}-${name}`;
-      await Promise.all([spec.project, ALL].map((list) => storage.put(`${listOf(namespace, list)}${place}`, Buffer.from(key))));
+      const pointers = [spec.project, ALL].map((list) => `${listOf(namespace, list)}${place}`);
+      const ofCommit = sourceKeyOf(namespace, spec.source);
+      await Promise.all([...pointers, ...(ofCommit ? [ofCommit] : [])].map((pointer) => storage.put(pointer, Buffer.from(key))));
     },
     get: async (namespace, name) => {
       const key = keyOf(namespace, name);
       return key === undefined ? undefined : read(key);
+    },
+    getBySource: async (namespace, source) => {
+      const pointer = sourceKeyOf(namespace, source);
+      const found = pointer === undefined ? undefined : await storage.get(pointer);
+      return found && read(Buffer.concat(await found.body.toArray()).toString('utf8'));
     },
     list: async ({ namespaces, project = ALL, limit, continue: after }) => {
       const lists: { namespace: string; places: string[]; more: boolean }[] = [];
@@ -92,6 +101,12 @@ function merged(lists: readonly { namespace: string; places: string[]; more: boo
 function keyOf(namespace: string, name: string): string | undefined {
   const project = executionPattern.exec(name)?.[1];
   return project && `${ROOT}/${namespace}/${project}/executions/${name}.json`;
+}
+
+/** Undefined: no commit's source has this name, though that of an execution may. */
+function sourceKeyOf(namespace: string, name: string): string | undefined {
+  const project = commitPattern.exec(name)?.[1];
+  return project && `${ROOT}/${namespace}/${project}/sources/${name}`;
 }
 
 function listOf(namespace: string, project: string): string {

@@ -1,7 +1,7 @@
-// Opens an execution: a number in its lane, the Execution and its source Artifact; safe to do again.
+// Opens an execution: a number in its lane, the Execution, and its source Artifact where none stands for its commit yet; safe to do again.
 import type { EventData } from '../events/types.ts';
 import { emptyLane, enterLane, type HeadMove, isAdmitted, lanePolicy, whyBehind } from '../decisions/lane.ts';
-import { executionName, laneName, sourceName } from '../decisions/names.ts';
+import { commitName, executionName, laneName, sourceName } from '../decisions/names.ts';
 import type { Output } from '../events/event.ts';
 import type { NewObj, Obj, SpecOf } from '../objects/kinds.ts';
 import type { LaneEntry } from '../objects/lane.ts';
@@ -33,7 +33,7 @@ export interface Request {
 export interface Opened {
   name: string;
   create: NewObj[];
-  outputs: Output<'dev.tidemill.artifact.requested.v1' | 'dev.tidemill.execution.cancel-requested.v1'>[];
+  outputs: Output<'dev.tidemill.artifact.requested.v1' | 'dev.tidemill.artifact.resolved.v1' | 'dev.tidemill.execution.cancel-requested.v1'>[];
 }
 
 /** Enters the lane (at once) and gives what is to be created and told. Throws LaneFull. */
@@ -41,22 +41,51 @@ export async function openExecution(objects: Objects, request: Request): Promise
   const { namespace } = request.project.metadata;
   const project = request.project.metadata.name;
   const name = executionName(project, request.cause);
-  const [there, lane] = await Promise.all([
+  const [there, lane, commit] = await Promise.all([
     request.isNew ? undefined : objects.get('Execution', { namespace, name }),
     request.lane ?? ensureLane(objects, request.project, request.ref),
+    commitOf(objects, request),
   ]);
   const entered = there
     ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [], admitted: false }
     : await enter(objects, request, name, lane);
-  const execution = executionOf(request, name, entered.number, entered.outdated);
+  const source = there?.spec.source ?? (commit && canServe(commit) ? commit.name : sourceName(name));
+  const resolved = commit?.name === source ? commit.there?.status : undefined;
+  const execution = executionOf(request, name, source, entered);
+  const about = { namespace, project, execution: name, artifact: source, ...(entered.admitted && { admitted: true }) };
   return {
     name,
-    create: [execution, sourceOf(request, name)],
+    create: resolved ? [execution] : [execution, sourceOf(request, source, name)],
     outputs: [
-      requested(namespace, project, name, entered.admitted),
+      resolved?.digest
+        ? { type: 'dev.tidemill.artifact.resolved.v1', subject: source, data: { ...about, type: 'git', digest: resolved.digest } }
+        : { type: 'dev.tidemill.artifact.requested.v1', subject: name, data: about },
       ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number)),
     ],
   };
+}
+
+interface Commit {
+  name: string;
+  there: Obj<'Artifact'> | undefined;
+}
+
+/** The Artifact of a commit that is known; undefined where it is to be found out, or where somebody made another thing of that name. */
+async function commitOf(objects: Objects, { project, sha }: Request): Promise<Commit | undefined> {
+  if (!sha) return undefined;
+  const { source } = project.spec;
+  const name = commitName(project.metadata.name, source, sha);
+  const there = await objects.get('Artifact', { namespace: project.metadata.namespace, name }, { mayLag: true });
+  if (!there) return { name, there };
+  const { spec } = there;
+  const isIt =
+    spec.type === 'git' && spec.project === project.metadata.name && spec.url === source.url && spec.ref === sha && spec.credential === source.credential;
+  return isIt ? { name, there } : undefined;
+}
+
+/** One that could not be resolved says nothing of whether it can be now, and one that is being resolved is somebody else's to wait for. */
+function canServe({ there }: Commit): boolean {
+  return there === undefined || there.status?.phase === 'Resolved';
 }
 
 /** The lane of a ref; made where there is none yet. */
@@ -78,21 +107,31 @@ async function enter(objects: Objects, request: Request, execution: string, lane
   return entered!;
 }
 
-function executionOf(request: Request, name: string, number: number, outdated: string | undefined): NewObj<'Execution'> {
+function executionOf(
+  request: Request,
+  name: string,
+  source: string,
+  { number, outdated }: { number: number; outdated?: string | undefined },
+): NewObj<'Execution'> {
   const { project, ref } = request;
   return {
     kind: 'Execution',
     metadata: {
       name,
       namespace: project.metadata.namespace,
-      labels: { [LABEL.project]: project.metadata.name, [LABEL.lane]: laneName(project.metadata.name, ref), [LABEL.active]: 'true' },
+      labels: {
+        [LABEL.project]: project.metadata.name,
+        [LABEL.lane]: laneName(project.metadata.name, ref),
+        [LABEL.active]: 'true',
+        ...(source !== sourceName(name) && { [LABEL.source]: source }),
+      },
     },
     spec: {
       project: project.metadata.name,
       lane: laneName(project.metadata.name, ref),
       number,
       ref,
-      source: sourceName(name),
+      source,
       trigger: request.trigger,
       ...(request.sha && { sha: request.sha }),
       ...(request.by && { by: request.by }),
@@ -103,22 +142,17 @@ function executionOf(request: Request, name: string, number: number, outdated: s
   };
 }
 
-function sourceOf({ project, ref, sha }: Request, execution: string): NewObj<'Artifact'> {
+function sourceOf({ project, ref, sha }: Request, name: string, execution: string): NewObj<'Artifact'> {
   const { url, credential } = project.spec.source;
   return {
     kind: 'Artifact',
     metadata: {
-      name: sourceName(execution),
+      name,
       namespace: project.metadata.namespace,
       labels: { [LABEL.project]: project.metadata.name, [LABEL.execution]: execution },
     },
     spec: { type: 'git', project: project.metadata.name, execution, url, ref: sha ?? ref, ...(credential && { credential }) },
   };
-}
-
-function requested(namespace: string, project: string, execution: string, admitted: boolean): Opened['outputs'][number] {
-  const data = { namespace, project, execution, artifact: sourceName(execution), ...(admitted && { admitted }) };
-  return { type: 'dev.tidemill.artifact.requested.v1', subject: execution, data };
 }
 
 function supersede(namespace: string, project: string, entry: LaneEntry, by: number): Opened['outputs'][number] {

@@ -12,7 +12,7 @@ export const artifactSpec = z
     strictObject(() => ({
       type: z.literal('git').describe('git: a commit, which is found out from url and ref. site: a built site, which tidemill makes.'),
       project,
-      execution: name.optional().describe('Execution that it belongs to. A git artifact without one is resolved, and nothing follows.'),
+      execution: name.optional().describe('Execution that asked for it first. A git artifact without one is resolved, and nothing follows.'),
       url: url.describe('URL or path of the repository. Type git only.'),
       ref: gitRef.describe('Branch, tag or full SHA that is wanted. Type git only.'),
       credential: name.optional().describe('Name of the Credential that the repository is read with. Type git only.'),

@@ -67,6 +67,8 @@ export type Outbox = NonNullable<z.infer<typeof outbox>>;
 export const LABEL = {
   project: 'tidemill.dev/project',
   execution: 'tidemill.dev/execution',
+  /** Name of the git Artifact that an execution runs at: several may run at one commit. */
+  source: 'tidemill.dev/source',
   stage: 'tidemill.dev/stage',
   step: 'tidemill.dev/step',
   lane: 'tidemill.dev/lane',

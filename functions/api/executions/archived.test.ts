@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { executionName } from '../../../shared/decisions/names.ts';
+import { commitName, executionName } from '../../../shared/decisions/names.ts';
 import { createArchive } from '../../../shared/host/archive.ts';
 import type { NewObj, Obj } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
@@ -100,6 +100,21 @@ describe('archived executions', () => {
       detail: expect.stringContaining(`tidemill trigger site ${sha('a')}`),
     });
     expect(await api.json<ProblemBody>(409, 'POST', `/executions/${name}/cancel`, {})).toMatchObject({ type: 'urn:tidemill:problem:ended' });
+  });
+
+  it('have their source listed and found, also where an earlier one at the same commit had it first', async () => {
+    const source = commitName('site', { url: '/r' }, sha('a'));
+    const spec = { type: 'git' as const, project: 'site', execution: nameOf(0), url: '/r', ref: sha('a') };
+    const labels = { [LABEL.project]: 'site', [LABEL.execution]: nameOf(0) };
+    const artifact = await api.store.objects.create({ kind: 'Artifact', metadata: { name: source, namespace: 'default', labels }, spec });
+    const made = execution(1);
+    const whole = await api.store.objects.create({ ...made, spec: { ...made.spec, source } });
+    const listed = await api.json<List>(200, 'GET', `/artifacts?execution=${nameOf(1)}`);
+    expect(listed.items).toMatchObject([{ name: source, execution: nameOf(0) }]);
+    expect((await api.json<List>(200, 'GET', `/artifacts?execution=${nameOf(1)}&type=site`)).items).toEqual([]);
+    await createArchive({ storage: api.storage }).put({ execution: whole as Obj<'Execution'>, artifacts: [artifact as Obj<'Artifact'>], taskRuns: [] });
+    for (const { kind, metadata } of [artifact, whole]) await api.store.objects.delete(kind, metadata);
+    expect(await api.json(200, 'GET', `/artifacts/${source}`)).toMatchObject({ name: source, execution: nameOf(0) });
   });
 
   it.each([nameOf(9), 'never', 'a-b-c.site', `${nameOf(9)}-source`])('there is none named %s', async (name) => {

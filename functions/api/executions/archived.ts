@@ -34,6 +34,8 @@ export async function findExecution(api: Api, name: string): Promise<Obj<'Execut
 /** An Artifact of an archived execution: its source, or a site that nothing live named. */
 export async function findArchivedArtifact(api: Place, name: string): Promise<Obj<'Artifact'> | undefined> {
   // Named after the execution (decisions/names.ts): <execution>-source, <execution>-<stage>-<step>.site
+  const ofCommit = await api.archive.getBySource(api.namespace, name);
+  if (ofCommit) return ofCommit.artifacts.find(({ metadata }) => metadata.name === name);
   const parts = name.replace(/\.site$/, '').split('-');
   for (let count = parts.length - 1; count > 1; count--) {
     const document = await api.archive.get(api.namespace, parts.slice(0, count).join('-'));

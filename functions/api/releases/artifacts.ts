@@ -54,7 +54,9 @@ export function artifacts(app: Hono, api: Api): void {
     }
     const labels = { ...(project !== undefined && { [LABEL.project]: project }), ...(execution !== undefined && { [LABEL.execution]: execution }) };
     const found = await newest(api, 'Artifact', { ...rest, labels, ...(type && { keep: (artifact) => artifact.spec.type === type }) });
-    return reply(list(artifactView), { ...found, items: found.items.map(view) });
+    const source = execution !== undefined && type !== 'site' && !found.continue ? await sourceOf(api, execution, project) : undefined;
+    const items = source && !found.items.some(({ metadata }) => metadata.uid === source.metadata.uid) ? [...found.items, source] : found.items;
+    return reply(list(artifactView), { ...found, items: items.map(view) });
   });
 
   app.get('/artifacts/:artifact', async (c) => reply(artifactView, view(await findArtifact(api, c.req.param('artifact')))));
@@ -67,6 +69,13 @@ export function artifacts(app: Hono, api: Api): void {
   });
 
   app.get('/artifacts/:artifact/archive', async (c) => archive(api, await findArtifact(api, c.req.param('artifact'))));
+}
+
+/** What an execution runs at, which may have been made for an earlier one: it comes last, as the oldest. */
+async function sourceOf({ objects, namespace }: Api, name: string, project: string | undefined): Promise<Obj<'Artifact'> | undefined> {
+  const execution = await objects.get('Execution', { namespace, name });
+  if (!execution || (project !== undefined && execution.spec.project !== project)) return undefined;
+  return objects.get('Artifact', { namespace, name: execution.spec.source });
 }
 
 /** Archived or not: the bytes of a site outlive its object. */

@@ -2,12 +2,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { executionName } from '../../../shared/decisions/names.ts';
+import { commitName, executionName } from '../../../shared/decisions/names.ts';
 import { type Archive, createArchive } from '../../../shared/host/archive.ts';
 import type { Obj, StatusOf } from '../../../shared/objects/kinds.ts';
 import { LABEL } from '../../../shared/objects/meta.ts';
 import { createFsStorage } from '../../../shared/storage/fs.ts';
-import { REPOSITORY } from '../../../test/fakes/events.ts';
+import { REPOSITORY, sha } from '../../../test/fakes/events.ts';
 import { openWatcherWorld, quiet, until, type WatcherWorld } from '../../../test/support/watcher.ts';
 import { createFinished } from './finished.ts';
 
@@ -74,6 +74,27 @@ describe('history', () => {
     expect(document!.artifacts.map(({ metadata }) => metadata.name)).toEqual([`${nameOf(1)}-source`]);
     // Its site is among the newest: it can be deployed by its version for long.
     expect(await left('Artifact')).toEqual([`${nameOf(1)}.site`, `${nameOf(2)}-source`, `${nameOf(2)}.site`].toSorted());
+  });
+
+  it('keeps the source that others run at, until the last of them is archived; it is found by its name then', async () => {
+    const source = commitName('site', { url: REPOSITORY }, sha('a'));
+    const git = { type: 'git' as const, project: 'site', execution: nameOf(1), url: REPOSITORY, ref: sha('a') };
+    await world.create('Artifact', source, git, { labels: { [LABEL.project]: 'site', [LABEL.execution]: nameOf(1) } }, { phase: 'Resolved' });
+    const spec = { project: 'site', lane: 'site.tags', number: 1, ref: 'refs/tags/v1', trigger: 'user' as const, source };
+    const of = async (n: number, ended: string) =>
+      world.create('Execution', nameOf(n), spec, { labels: { [LABEL.project]: 'site', [LABEL.source]: source } }, { phase: 'Succeeded', ended });
+    await of(1, ago(DAY_MS * 2));
+    const second = await of(2, ago(1000));
+    start();
+    await until(async () => (await left('Execution')).length === 1);
+    await quiet(150);
+    expect(await left('Artifact')).toEqual([source]);
+    await world.objects.updateStatus({ ...second, status: { ...second.status!, ended: ago(DAY_MS * 2) } });
+    await until(async () => (await left('Execution')).length === 0);
+    expect(await left('Artifact')).toEqual([]);
+    const found = await archive.getBySource('default', source);
+    expect(found).toMatchObject({ execution: { metadata: { name: nameOf(2) } }, artifacts: [{ metadata: { name: source } }] });
+    expect(await archive.getBySource('default', commitName('site', { url: REPOSITORY }, sha('b')))).toBeUndefined();
   });
 
   it('beyond so many is archived, the oldest first', async () => {

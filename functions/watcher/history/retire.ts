@@ -61,8 +61,10 @@ async function retireOne(ref: Ref, kept: Map<string, Promise<Set<string>>>, opti
   if (!kept.has(of)) kept.set(of, keptSites(objects, namespace, project));
   const stay = await kept.get(of)!;
   const labels = { [LABEL.execution]: ref.name };
-  const artifacts: Obj<'Artifact'>[] = [];
-  for await (const artifact of eachObject(objects, 'Artifact', { namespace, labels })) if (!stay.has(artifact.metadata.name)) artifacts.push(artifact);
+  const source = await objects.get('Artifact', { namespace, name: execution.spec.source });
+  const artifacts: Obj<'Artifact'>[] = source ? [source] : [];
+  for await (const artifact of eachObject(objects, 'Artifact', { namespace, labels }))
+    if (!stay.has(artifact.metadata.name) && artifact.metadata.uid !== source?.metadata.uid) artifacts.push(artifact);
   const taskRuns: Obj<'TaskRun'>[] = [];
   for await (const taskRun of eachObject(objects, 'TaskRun', { namespace, labels })) {
     if (!(await isLogged({ namespace, name: taskRun.metadata.name }))) return 'later';
@@ -70,8 +72,15 @@ async function retireOne(ref: Ref, kept: Map<string, Promise<Set<string>>>, opti
   }
   if (artifacts.some(hasToTell)) return 'later';
   await archive.put({ execution, artifacts, taskRuns });
-  for (const object of [...taskRuns, ...artifacts, execution]) await remove(objects, object);
+  for (const object of [...taskRuns, ...artifacts, execution]) if (!(await isSourceOfOthers(objects, object, ref.name))) await remove(objects, object);
   return 'archived';
+}
+
+/** Executions at one commit share their source: the last that goes takes it along. One that comes meanwhile has it made again (artifact-resolved). */
+async function isSourceOfOthers(objects: Objects, { kind, metadata, spec }: Obj<Kind>, execution: string): Promise<boolean> {
+  if (kind !== 'Artifact' || (spec as Obj<'Artifact'>['spec']).type !== 'git') return false;
+  const { items } = await objects.list('Execution', { namespace: metadata.namespace, labels: { [LABEL.source]: metadata.name }, limit: 2 });
+  return items.some((other) => other.metadata.name !== execution);
 }
 
 function hasToTell({ status }: Obj<'Execution' | 'Artifact'>): boolean {
