@@ -1,6 +1,7 @@
 // The way to one bucket: the client, made when it is first needed, and every request through one place that says what failed.
 import type { S3Client } from '@aws-sdk/client-s3';
 import { explain } from './errors.ts';
+import { createQuickPut, type PutQuickly } from './quick/put.ts';
 import type * as sdkModule from './sdk.ts';
 
 export interface S3Options {
@@ -28,6 +29,8 @@ export interface Connection {
   options: S3Options;
   /** The SDK's commands and the client. */
   open(): Promise<{ sdk: Sdk; client: S3Client }>;
+  /** Stores a small object without the SDK, where that can be had; false: it was not. */
+  putQuickly: PutQuickly;
   /** Does one operation; what it throws says which, on which key, why, and what to do. */
   run<T>(operation: string, key: string, work: (sdk: Sdk, client: S3Client) => Promise<T>): Promise<T>;
 }
@@ -39,6 +42,7 @@ export function connect(options: S3Options): Connection {
   if (!/^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/.test(options.bucket))
     throw new TypeError(`${JSON.stringify(options.bucket)} is no name of a bucket: 3 to 63 lower-case letters, digits, "." and "-"`);
   const prefix = normalPrefix(options.prefix);
+  let quick: PutQuickly | undefined;
   let opened: Promise<{ sdk: Sdk; client: S3Client }> | undefined;
   const open = () => (opened ??= import('./sdk.ts').then((sdk) => ({ sdk, client: new sdk.S3Client(configOf(options)) })));
   return {
@@ -46,6 +50,7 @@ export function connect(options: S3Options): Connection {
     prefix,
     options,
     open,
+    putQuickly: (put) => (quick ??= createQuickPut(options) ?? (async () => false))(put),
     run: async (operation, key, work) => {
       const { sdk, client } = await open();
       try {

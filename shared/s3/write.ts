@@ -32,18 +32,22 @@ export function checkDigest(expected: Digest | undefined, actual: Digest, name: 
 /** One request; the server checks the bytes against their sha-256 before it shows them. */
 export async function putWhole(connection: Connection, bytes: Uint8Array, digest: Digest, target: Target): Promise<void> {
   const write = randomUUID();
+  const { key, ifAbsent = false } = target;
+  const sha256 = digest.slice(7);
+  const metadata = { ...target.metadata, [META.sha256]: sha256, ...(ifAbsent && { [META.write]: write }) };
   const input = {
     Bucket: connection.bucket,
-    Key: target.key,
+    Key: key,
     Body: bytes,
     ContentLength: bytes.byteLength,
     ChecksumSHA256: base64Of(digest),
-    Metadata: { ...target.metadata, [META.sha256]: digest.slice(7), ...(target.ifAbsent && { [META.write]: write }) },
-    ...(target.ifAbsent && { IfNoneMatch: '*' }),
+    Metadata: metadata,
+    ...(ifAbsent && { IfNoneMatch: '*' }),
   };
-  await conditional(connection, target, write, CONFLICT_TRIES, () =>
-    connection.run('store', target.key, (sdk, client) => client.send(new sdk.PutObjectCommand(input))),
-  );
+  await conditional(connection, target, write, CONFLICT_TRIES, async () => {
+    if (await connection.putQuickly({ key, body: bytes, sha256, metadata, ifAbsent })) return;
+    await connection.run('store', key, (sdk, client) => client.send(new sdk.PutObjectCommand(input)));
+  });
 }
 
 /** In parts, at constant memory. `check` is asked for the digest of all of it before the object is there; its throw leaves nothing. */

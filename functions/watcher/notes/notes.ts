@@ -35,15 +35,11 @@ function ofArtifact({ metadata, spec, status }: Obj<'Artifact'>): Note[] {
   return [];
 }
 
-function ofExecution({ spec, status }: Obj<'Execution'>): Note[] {
-  const notes: Note[] = [];
-  if (status?.started)
-    notes.push({ type: 'Normal', reason: 'Started', message: `Builds ${spec.ref} at ${status.sha?.slice(0, SHORT_SHA) ?? 'its commit'}`, at: status.started });
-  if (status && isTerminal(status) && status.ended) {
-    const message = status.message ?? (status.artifact ? `Built ${status.artifact}` : 'Every step succeeded');
-    notes.push({ type: status.phase === 'Succeeded' ? 'Normal' : 'Warning', reason: status.phase, message, at: status.ended });
-  }
-  return notes;
+/** Not that it began: its status says when, Tekton notes it on the TaskRun, and it would be one more write for each push. */
+function ofExecution({ status }: Obj<'Execution'>): Note[] {
+  if (!status || !isTerminal(status) || !status.ended) return [];
+  const message = status.message ?? (status.artifact ? `Built ${status.artifact}` : 'Every step succeeded');
+  return [{ type: status.phase === 'Succeeded' ? 'Normal' : 'Warning', reason: status.phase, message, at: status.ended }];
 }
 
 function ofRelease({ status }: Obj<'Release'>): Note[] {
