@@ -4,7 +4,7 @@ import type { ListOptions, Objects, Page, WatchOptions } from '../../ports/objec
 import type { Database } from '../database/database.ts';
 import { type Place, type ReadPage, createPages } from './list.ts';
 import { checkKind, prepareNew, prepareSpec, prepareStatus } from './prepare.ts';
-import { type Records, type Row, createRecords, toObject } from './records.ts';
+import { type Records, type Row, createRecords, toObject, toWritten } from './records.ts';
 import { createWatch } from './watch.ts';
 
 const DEFAULT_LIMIT = 500;
@@ -16,7 +16,7 @@ export function createObjects(db: Database, records: Records = createRecords(db.
 
   const write = async <K extends Kind>(fn: () => Row): Promise<Obj<K>> => {
     const row = await db.write(fn, records.wake);
-    return toObject<K>(row);
+    return toWritten<K>(row);
   };
 
   return {

@@ -28,6 +28,9 @@ export interface Row {
   status: string | null;
 }
 
+/** A row without what may be long. */
+type Head = Omit<Row, 'status'>;
+
 export interface Precondition {
   uid?: string | undefined;
   resourceVersion?: string | undefined;
@@ -75,14 +78,38 @@ export function toObject<K extends Kind>(row: Row): Obj<K> {
   return object as unknown as Obj<K>;
 }
 
+/** As toObject. The status is parsed when it is first looked at: who has written an object seldom reads what the store made of it. */
+export function toWritten<K extends Kind>(row: Row): Obj<K> {
+  const object = toObject<K>({ ...row, status: null });
+  const text = row.status;
+  if (text === null) return object;
+  const put = (value: unknown) => Object.defineProperty(object, 'status', { value, writable: true, enumerable: true, configurable: true });
+  const get = () => put(JSON.parse(text)).status;
+  return Object.defineProperty(object, 'status', { get, set: put, enumerable: true, configurable: true });
+}
+
+/** The object as JSON, as toObject gives it: put together from what is text already. */
+function textOf(row: Row): string {
+  const given =
+    `"name":${JSON.stringify(row.name)},"namespace":${JSON.stringify(row.namespace)},"uid":"${row.uid}","resourceVersion":"${row.version}",` +
+    `"generation":${row.generation},"creationTimestamp":"${row.created}"`;
+  const labels = row.labels === null ? '' : `,"labels":${row.labels}`;
+  const annotations = row.annotations === null ? '' : `,"annotations":${row.annotations}`;
+  const status = row.status === null ? '' : `,"status":${row.status}`;
+  return `{"apiVersion":"${kinds[row.kind].apiVersion}","kind":"${row.kind}","metadata":{${given}${labels}${annotations}},"spec":${row.spec}${status}}`;
+}
+
 export function createRecords(sql: DatabaseSync): Records {
   const select = sql.prepare('SELECT * FROM objects WHERE kind = ? AND namespace = ? AND name = ?');
   const add = sql.prepare(
     'INSERT INTO objects (kind, namespace, name, uid, version, generation, created, labels, annotations, spec, status) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   );
-  const change = sql.prepare(
-    'UPDATE objects SET version = ?, generation = ?, labels = ?, annotations = ?, spec = ?, status = ? WHERE kind = ? AND namespace = ? AND name = ?',
+  const selectHead = sql.prepare(
+    `SELECT id, kind, namespace, name, uid, version, generation, created, labels, annotations, spec, octet_length(status) AS status_bytes
+    FROM objects WHERE kind = ? AND namespace = ? AND name = ?`,
   );
+  const changeSpec = sql.prepare('UPDATE objects SET version = ?, generation = ?, labels = ?, annotations = ?, spec = ? WHERE id = ?');
+  const changeStatus = sql.prepare('UPDATE objects SET version = ?, labels = ?, status = ? WHERE id = ?');
   const drop = sql.prepare('DELETE FROM objects WHERE kind = ? AND namespace = ? AND name = ?');
   const addLabel = sql.prepare('INSERT INTO labels (kind, key, value, namespace, name, object) VALUES (?, ?, ?, ?, ?, ?)');
   const dropLabel = sql.prepare('DELETE FROM labels WHERE kind = ? AND key = ? AND value = ? AND namespace = ? AND name = ?');
@@ -93,9 +120,10 @@ export function createRecords(sql: DatabaseSync): Records {
   const sleepers = new Set<() => void>();
 
   const get = (kind: Kind, ref: Ref) => select.get(kind, ref.namespace, ref.name) as Row | undefined;
+  const getHead = (kind: Kind, ref: Ref) => selectHead.get(kind, ref.namespace, ref.name) as (Head & { status_bytes: number | null }) | undefined;
 
   const log = (type: ChangeType, row: Row, labelsBefore: string | null) => {
-    logChange.run(row.version, row.kind, type, row.namespace, row.name, row.labels, labelsBefore, JSON.stringify(toObject(row)));
+    logChange.run(row.version, row.kind, type, row.namespace, row.name, row.labels, labelsBefore, textOf(row));
     if (row.version % TRIM_EVERY === 0) trim.run(row.version - KEPT_CHANGES);
   };
 
@@ -105,17 +133,14 @@ export function createRecords(sql: DatabaseSync): Records {
     for (const [key, value] of Object.entries(parseLabels(after))) addLabel.run(row.kind, key, value, row.namespace, row.name, row.id);
   };
 
-  /** The row as it is now, if nobody wrote since `prepared` was read. */
-  const current = (prepared: Prepared): Row => {
-    const row = get(prepared.kind, prepared);
+  /** What was found, if nobody wrote since `prepared` was read. */
+  const current = <T extends { version: number }>(prepared: Prepared, row: T | undefined): T => {
     if (!row) throw new NotFound(prepared.kind, prepared);
     if (row.version !== prepared.version) throw new Conflict(prepared.kind, prepared);
     return row;
   };
 
-  const replace = (before: Row, changes: Partial<Row>): Row => {
-    const after: Row = { ...before, ...changes, version: ++version };
-    change.run(after.version, after.generation, after.labels, after.annotations, after.spec, after.status, after.kind, after.namespace, after.name);
+  const told = (before: Head, after: Row): Row => {
     label(after, before.labels, after.labels);
     log('MODIFIED', after, before.labels);
     return after;
@@ -154,20 +179,29 @@ export function createRecords(sql: DatabaseSync): Records {
       return row;
     },
     replaceSpec: (prepared) => {
-      const row = current(prepared);
+      const row = current(prepared, get(prepared.kind, prepared));
       const sameSpec = sameJson(row.spec, prepared.specText);
       if (sameSpec && sameJson(row.labels, prepared.labelsText) && sameJson(row.annotations, prepared.annotationsText)) return row;
-      return replace(row, {
+      const after: Row = {
+        ...row,
+        version: ++version,
         generation: row.generation + (sameSpec ? 0 : 1),
         labels: prepared.labelsText,
         annotations: prepared.annotationsText,
         spec: sameSpec ? row.spec : prepared.specText,
-      });
+      };
+      changeSpec.run(after.version, after.generation, after.labels, after.annotations, after.spec, after.id);
+      return told(row, after);
     },
     replaceStatus: (prepared) => {
-      const row = current(prepared);
-      if (sameJson(row.status, prepared.statusText) && sameJson(row.labels, prepared.labelsText)) return row;
-      return replace(row, { labels: prepared.labelsText, status: prepared.statusText });
+      const head = current(prepared, getHead(prepared.kind, prepared));
+      const text = prepared.statusText;
+      // A status of another length is another: it need not be read.
+      const there = head.status_bytes === (text === null ? null : Buffer.byteLength(text)) ? get(prepared.kind, prepared) : undefined;
+      if (there && sameJson(there.status, text) && sameJson(there.labels, prepared.labelsText)) return there;
+      const after: Row = { ...head, version: ++version, labels: prepared.labelsText, status: text };
+      changeStatus.run(after.version, after.labels, after.status, after.id);
+      return told(head, after);
     },
     remove: (kind, ref, precondition) => {
       const row = get(kind, ref);
@@ -201,8 +235,16 @@ export function parseLabels(text: string | null): Record<string, string> {
   return text === null ? {} : (JSON.parse(text) as Record<string, string>);
 }
 
-/** Whether two texts hold the same JSON, whatever the order of their keys. */
+/** Whether two texts hold the same JSON, whatever the order of their keys; both as JSON.stringify writes it. */
 function sameJson(a: string | null, b: string | null): boolean {
   if (a === b) return true;
-  return a !== null && b !== null && isDeepStrictEqual(JSON.parse(a), JSON.parse(b));
+  return a !== null && b !== null && haveSameCharacters(a, b) && isDeepStrictEqual(JSON.parse(a), JSON.parse(b));
+}
+
+/** Texts that differ only by the order of their keys do; most others do not, which is found out for far less than parsing them costs. */
+function haveSameCharacters(a: string, b: string): boolean {
+  if (a.length !== b.length) return false;
+  let difference = 0;
+  for (let i = 0; i < a.length; i++) difference += a.charCodeAt(i) ** 2 - b.charCodeAt(i) ** 2;
+  return difference === 0;
 }
