@@ -16,6 +16,7 @@ import { type Installed, readInstalled, type Wanted, wantedOf, type Words } from
 import { type Addresses, addressesOf } from './report.ts';
 import { secretObjects, type SecretValues, secretValues } from './secrets.ts';
 import { applyAll, type Applied, removeAll } from './steps/apply.ts';
+import { applyBrokers } from './steps/broker.ts';
 import { type Change, changesOf } from './steps/changes.ts';
 import { type Survey, survey } from './steps/survey.ts';
 import { setTektonEvents } from './steps/tekton-events.ts';
@@ -161,21 +162,17 @@ export async function runInstall(cluster: Cluster, plan: Plan, options: InstallO
     // Functions of the other overlay have the same names in other kinds: they make way first.
     const changesOverlay = installed !== undefined && installed.overlay !== wanted.overlay;
     if (changesOverlay) await steps.run('clearing', prune);
+    const all = desired.stages.flatMap(({ objects }) => objects);
+    let done: readonly KubeObject[] = [];
     for (const { name, objects } of desired.stages.filter((stage) => stage.objects.length > 0)) {
       await steps.run(name, async (tell) => {
-        const said = await apply(objects);
-        // Who publishes is given its sink when it starts.
-        if (name === 'broker')
-          await wait(
-            objects.filter(({ kind }) => kind === 'Broker'),
-            DEFINITIONS_MS,
-            tell,
-          );
-        return said;
+        if (name !== 'broker') return apply(objects.filter((object) => !done.includes(object)));
+        done = await applyBrokers({ objects, all, live: surveyed.live, apply, wait: (some) => wait(some, DEFINITIONS_MS, tell) });
+        return `${objects.length + done.length} objects`;
       });
     }
     if (!changesOverlay && surveyed.stale.length > 0) await steps.run('clearing', prune);
-    const waitedFor = desired.stages.flatMap(({ objects }) => objects).filter(isWaitedFor);
+    const waitedFor = all.filter(isWaitedFor);
     const unready = await steps.wait('ready', waitedFor.length, (tell) => wait(waitedFor, options.timeout_s * 1000, tell));
     const events = options.tektonEvents ? await tektonEvents(resources, wanted) : [];
     return { applied, removed, unready, addresses: await addressesOf(resources, wanted), findings: [...s3, ...events] };

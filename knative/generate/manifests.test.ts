@@ -89,6 +89,19 @@ describe.each(all)('$overlay, $size', (options) => {
   });
 });
 
+interface Selecting {
+  apiVersion: string;
+  kind: string;
+  selector: { matchLabels: Record<string, string> };
+}
+interface Trigger {
+  broker: string;
+  filters: [{ any: { exact: Record<string, string> }[] }];
+  subscriber: { ref: { name: string } };
+}
+const triggersOf = (objects: readonly KubeObject[], broker: string) =>
+  (of(objects, 'Trigger') as (KubeObject & { spec: Trigger })[]).filter(({ spec }) => spec.broker === broker);
+
 /** A tick is of the one type that all ticks have, and of this function. */
 const exactly = (name: string, type: string) => (type === graph.clockEmits[0] ? { type, tidemilltick: name } : { type });
 
@@ -101,7 +114,54 @@ test('on knative every function sleeps, is hidden from the world, and is woken b
     const trigger = of(objects, 'Trigger').find(({ metadata }) => metadata.name === name)!;
     expect(trigger['spec']).toMatchObject({ filters: [{ any: consumes.map((type) => ({ exact: exactly(name, type) })) }], subscriber: { ref: { name } } });
   }
-  expect(names(of(objects, 'Trigger'))).toEqual(Object.keys(graph.functions).toSorted());
+  expect(names(triggersOf(objects, 'tidemill'))).toEqual(Object.keys(graph.functions).toSorted());
+});
+
+/** Every process of the graph: what it emits, as it says itself. */
+const emitted = (name: string) => ({ ...graph.functions, ...graph.edges } as Record<string, { emits: readonly string[] }>)[name]!.emits;
+const consumersOf = (type: string) =>
+  Object.entries<graph.FunctionEntry>(graph.functions).flatMap(([name, { consumes }]) => ((consumes as readonly string[]).includes(type) ? [name] : []));
+
+test('on knative each publisher on the way of a push has a Broker of its own, where everyone hears it who hears it at the Broker of all, and nobody else is asked', () => {
+  const objects = manifests({ overlay: 'knative' });
+  const own = names(of(objects, 'Broker')).filter((name) => name !== 'tidemill');
+  expect(own).toEqual(expect.arrayContaining(['artifact-resolved', 'git-push', 'github-webhook']));
+  const [all] = of(objects, 'Broker').filter(({ metadata }) => metadata.name === 'tidemill');
+  for (const publisher of own) {
+    expect(of(objects, 'Broker').find(({ metadata }) => metadata.name === publisher)!['spec']).toEqual(all!['spec']);
+    const told = triggersOf(objects, publisher).flatMap(({ spec }) => spec.filters[0].any.map(({ exact }) => `${exact['type']} → ${spec.subscriber.ref.name}`));
+    const heard = emitted(publisher).flatMap((type) => consumersOf(type).map((name) => `${type} → ${name}`));
+    expect(told.toSorted()).toEqual(heard.toSorted());
+    expect(new Set(triggersOf(objects, publisher).map(({ spec }) => spec.subscriber.ref.name)).size).toBe(triggersOf(objects, publisher).length);
+  }
+});
+
+test('on knative everyone who publishes is told of one Broker, and of one that is there', () => {
+  const objects = manifests({ overlay: 'knative' });
+  const brokers = names(of(objects, 'Broker'));
+  for (const { apiVersion, kind, metadata } of workloads(objects)) {
+    const labels = metadata.labels ?? {};
+    const sinks = of(objects, 'SinkBinding').flatMap((binding) => {
+      const { subject, sink } = binding['spec'] as { subject: Selecting; sink: { ref: { name: string } } };
+      const isOf = subject.apiVersion === apiVersion && subject.kind === kind;
+      return isOf && Object.entries(subject.selector.matchLabels).every(([key, value]) => labels[key] === value) ? [sink.ref.name] : [];
+    });
+    expect(sinks, metadata.name).toHaveLength(labels['tidemill.dev/publishes'] === 'true' ? 1 : 0);
+    for (const sink of sinks) expect(brokers).toContain(sink);
+    // Who tells more than the graph says of it, tells all.
+    if (!['Service'].includes(kind)) for (const sink of sinks) expect(sink).toBe('tidemill');
+  }
+});
+
+test('on knative a function that is awake is sent its events straight, has no limit there, and as many pods as its own limit asks for', () => {
+  for (const service of of(manifests({ overlay: 'knative' }), 'Service', 'serving.knative.dev')) {
+    const { metadata, spec } = (service['spec'] as { template: { metadata: { annotations: Record<string, string> }; spec: { containerConcurrency: number } } })
+      .template;
+    expect(spec.containerConcurrency).toBe(0);
+    expect(metadata.annotations['autoscaling.knative.dev/target-burst-capacity']).toBe('0');
+    const entry = (graph.functions as Record<string, graph.FunctionEntry>)[service.metadata.name];
+    expect(metadata.annotations['autoscaling.knative.dev/target']).toBe(entry && String(entry.concurrency ?? 8));
+  }
 });
 
 test('on knative the clock is a PingSource for each tick of the graph, which says in its data whom it wakes', () => {

@@ -10,6 +10,12 @@ export interface KubeObject {
 /** Marks the workloads that publish events: the SinkBindings find them by it. */
 export const PUBLISHES = 'tidemill.dev/publishes';
 
+/** Says which Broker a workload publishes to, where there are Brokers. */
+export const PUBLISHES_TO = 'tidemill.dev/broker';
+
+/** The Broker that every function hears, for whoever has none of its own. */
+export const BROKER = 'tidemill';
+
 /** What all of tidemill's pods are selected by. */
 export const PART_OF = { 'app.kubernetes.io/part-of': 'tidemill' } as const;
 

@@ -1,9 +1,9 @@
 // A process that never sleeps: a Deployment, with a Service where somebody sends to it.
 import { automount } from '../access/rights.ts';
-import { COMPONENT_LABEL, type KubeObject, labelsOf, NAME_LABEL, PART_OF, PUBLISHES, selectorOf } from '../object.ts';
+import { COMPONENT_LABEL, type KubeObject, labelsOf, NAME_LABEL, PART_OF, selectorOf } from '../object.ts';
 import type { Resolved } from '../options.ts';
 import { container, volumes } from './pod.ts';
-import type { Workload } from './workloads.ts';
+import { publishing, type Workload } from './workloads.ts';
 
 /** What is in hand at the end may take so long; more than the host waits for it. */
 const GRACE_S = 60;
@@ -43,7 +43,7 @@ function spread(size: Resolved['size']): object {
 
 function deployment(workload: Workload, options: Resolved, annotations: Record<string, string>): KubeObject {
   const { name } = workload;
-  const labels = { ...labelsOf(name), [COMPONENT_LABEL]: workload.kind, ...(options.overlay === 'knative' && workload.publishes && { [PUBLISHES]: 'true' }) };
+  const labels = { ...labelsOf(name), [COMPONENT_LABEL]: workload.kind, ...(options.overlay === 'knative' && publishing(workload)) };
   return {
     apiVersion: 'apps/v1',
     kind: 'Deployment',

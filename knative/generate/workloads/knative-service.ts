@@ -1,8 +1,8 @@
 // A process that sleeps at zero until a request wakes it: a Knative Service.
-import { COMPONENT_LABEL, type KubeObject, labelsOf, PUBLISHES } from '../object.ts';
+import { COMPONENT_LABEL, type KubeObject, labelsOf } from '../object.ts';
 import type { Resolved } from '../options.ts';
 import { container, volumes } from './pod.ts';
-import type { Workload } from './workloads.ts';
+import { publishing, type Workload } from './workloads.ts';
 
 /** An answer may take so long, the most that Knative Serving allows unless it is told otherwise: publishing waits until those who listen have answered. */
 const TIMEOUT_S = 600;
@@ -13,10 +13,27 @@ const PROBES = {
   livenessProbe: { httpGet: { path: '/healthz' }, periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6 },
 };
 
+/**
+ * Requests go to pods that are awake without the activator, which by default stays between for bursts of 200 and is one more hop of every event.
+ * From zero it holds them as ever. A burst waits in the function itself, which takes so many at a time, until more pods are there.
+ */
+const BURST_CAPACITY = '0';
+
+/**
+ * None at Knative: a chain of events nests, so with one it could wait for itself until the timeout. A function keeps to its own, and gives up the wait for
+ * a turn after seconds; how many pods there are goes by that number, as a target.
+ */
+const NO_LIMIT = 0;
+
 function scale(workload: Workload, size: Resolved['size']): Record<string, string> {
   const most = size === 'small' ? '5' : '20';
   const least = size === 'production' && workload.hot ? (workload.kind === 'edge' ? '2' : '1') : '0';
-  return { 'autoscaling.knative.dev/min-scale': least, 'autoscaling.knative.dev/max-scale': most };
+  return {
+    'autoscaling.knative.dev/min-scale': least,
+    'autoscaling.knative.dev/max-scale': most,
+    ...(workload.concurrency > 0 && { 'autoscaling.knative.dev/target': String(workload.concurrency) }),
+    'autoscaling.knative.dev/target-burst-capacity': BURST_CAPACITY,
+  };
 }
 
 export function knativeService(workload: Workload, options: Resolved, annotations: Record<string, string>): KubeObject {
@@ -31,7 +48,7 @@ export function knativeService(workload: Workload, options: Resolved, annotation
         ...labelsOf(name),
         [COMPONENT_LABEL]: workload.kind,
         ...(workload.reach === 'cluster' && { 'networking.knative.dev/visibility': 'cluster-local' }),
-        ...(workload.publishes && { [PUBLISHES]: 'true' }),
+        ...publishing(workload),
       },
     },
     spec: {
@@ -40,7 +57,7 @@ export function knativeService(workload: Workload, options: Resolved, annotation
         spec: {
           serviceAccountName: name,
           enableServiceLinks: false,
-          containerConcurrency: workload.concurrency,
+          containerConcurrency: NO_LIMIT,
           timeoutSeconds: TIMEOUT_S,
           containers: [container(workload, options, PROBES)],
           volumes: volumes(workload),

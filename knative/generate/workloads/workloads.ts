@@ -1,5 +1,6 @@
 // Every process of tidemill in a cluster, and what its manifest depends on. Functions come from the graph; the edges are told here.
 import { edges, type FunctionEntry, functions, type PortName } from '../../../functions/graph.ts';
+import { BROKER, PUBLISHES, PUBLISHES_TO } from '../object.ts';
 import type { Overlay } from '../options.ts';
 
 export interface Workload {
@@ -13,6 +14,8 @@ export interface Workload {
   /** Requests at once in one pod; 0: no limit, for answers that go on for long. */
   concurrency: number;
   publishes: boolean;
+  /** What it publishes; who publishes more than the graph says of it, as the watcher does, tells the Broker of all. */
+  emits: readonly string[];
   needs: readonly PortName[];
   /** On the way of every push: kept awake in production. */
   hot: boolean;
@@ -30,7 +33,7 @@ const HOT = new Set(['git-push', 'artifact-requested', 'artifact-resolved']);
 
 const edge = { kind: 'edge', concurrency: 0, hot: false, tmp: '64Mi', memory: '256Mi' } as const;
 
-type Edge = Omit<Workload, 'name' | 'publishes' | 'needs'>;
+type Edge = Omit<Workload, 'name' | 'publishes' | 'emits' | 'needs'>;
 
 const EDGES: Record<string, Edge> = {
   site: { ...edge, sleeps: false, reach: 'world', memory: '512Mi' },
@@ -68,6 +71,7 @@ function functionWorkload([name, entry]: [string, FunctionEntry]): Workload {
     reach: 'cluster',
     concurrency: entry.concurrency ?? CONCURRENCY,
     publishes: entry.emits.length > 0,
+    emits: entry.emits,
     needs: entry.needs,
     hot: HOT.has(name),
     tmp: entry.needs.includes('git') ? '1Gi' : '64Mi',
@@ -78,11 +82,21 @@ function functionWorkload([name, entry]: [string, FunctionEntry]): Workload {
 function edgeWorkload([name, told]: [string, Edge]): Workload {
   const { emits, needs } = edgeEntry(name);
   // The watcher rings again for whatever others left behind, and what the dead letter holds is sent again by the API.
-  return { ...told, name, publishes: emits.length > 0 || name === 'watcher', needs };
+  return { ...told, name, publishes: emits.length > 0 || name === 'watcher', emits, needs };
 }
 
 /** Those that are awake first, then edges that sleep, then the functions in the order of the graph. */
 export function workloads(overlay: Overlay): Workload[] {
   const own = Object.entries(EDGES).filter(([name]) => (ONLY[name] ?? overlay) === overlay);
   return [...own.map(edgeWorkload), ...Object.entries<FunctionEntry>(functions).map(functionWorkload)];
+}
+
+/** On the way of every push: a Knative Broker asks all its Triggers about each event, so there it has one with those alone that hear what it says. */
+export function hasOwnBroker({ hot, publishes }: Workload): boolean {
+  return hot && publishes;
+}
+
+/** By these labels those that publish are told where to. */
+export function publishing(workload: Workload): Record<string, string> {
+  return workload.publishes ? { [PUBLISHES]: 'true', [PUBLISHES_TO]: hasOwnBroker(workload) ? workload.name : BROKER } : {};
 }
