@@ -119,6 +119,19 @@ describe('a request', () => {
     await expect(client.request('PUT', '/x', { timeout_ms: 100 })).rejects.toMatchObject({ reason: 'Timeout', uncertain: true });
   });
 
+  test('whose refusal is broken off, or does not end, is refused all the same', async () => {
+    answers = [(request, response) => response.writeHead(409, { 'content-length': 100 }).write('{"half', () => request.socket.destroy())];
+    await expect(client.request('PUT', '/x')).rejects.toMatchObject({ status: 409 });
+    answers = [(_, response) => response.writeHead(409, { 'content-length': 100 }).write('{"half')];
+    await expect(client.request('PUT', '/x', { timeout_ms: 100 })).rejects.toMatchObject({ status: 409 });
+  });
+
+  test('that is answered for longer than it may take fails, and its connection is not used again', async () => {
+    answers = [(_, response) => response.writeHead(200, { 'content-length': 100 }).write('{"half'), json({ whole: true })];
+    await expect(client.request('PUT', '/x', { timeout_ms: 100 })).rejects.toMatchObject({ reason: 'Timeout', uncertain: true });
+    expect(await client.request('GET', '/x')).toEqual({ whole: true });
+  });
+
   test('that is broken off within its answer is lost, and tried again where it may be', async () => {
     const half: Answer = (request, response) => response.writeHead(200, { 'content-length': 100 }).write('{"half', () => request.socket.destroy());
     answers = [half, json({ whole: true })];

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Connect, Connection } from './connection.ts';
 import { answerError, KubeError } from './error.ts';
-import { type Call, open, readText } from './exchange.ts';
+import { ask, type Call, isSuccess, open, readText, whatOf } from './exchange.ts';
 import { lines } from './lines.ts';
 import { waitBeforeRetry } from './retry.ts';
 import { createSockets, type Sockets } from './sockets.ts';
@@ -78,34 +78,36 @@ export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect:
     return { sockets, identity: await connection.headers(renew) };
   };
 
-  /** One answer of 2xx. A 401 is asked again once with credentials read anew: it was refused before anything was done. */
-  const answer = async (call: Call, streaming: boolean, renew = false): Promise<Awaited<ReturnType<typeof open>>> => {
+  const prepared = async (call: Call, renew: boolean): Promise<{ sockets: Sockets; call: Call }> => {
     const { sockets, identity } = await identify(renew).catch((error: unknown) => {
       const message = `${whatOf(call)}: there is no way to the API server: ${(error as Error).message}`;
       throw new KubeError({ status: 0, reason: 'NoCredentials', message, uncertain: false, cause: error });
     });
-    const response = await open(sockets, { ...call, headers: { ...call.headers, ...identity } }, streaming);
-    const status = response.statusCode ?? 0;
-    if (status >= 200 && status < 300) return response;
-    const body = await readText(response).catch((error: unknown) => `the answer broke off: ${(error as Error).message}`);
-    if (status === 401 && !renew) return answer(call, streaming, true);
-    throw answerError(whatOf(call), status, response.headers['retry-after'], body);
+    return { sockets, call: { ...call, headers: { ...call.headers, ...identity } } };
   };
 
+  /** The text of an answer of 2xx. A 401 is asked again once with credentials read anew: it was refused before anything was done. */
   const exchange = async (call: Call, timeout_ms: number): Promise<string> => {
-    // Not AbortSignal.timeout: that one goes off although the answer has come, half a minute after each request.
-    const late = new AbortController();
-    const timer = setTimeout(() => late.abort(), timeout_ms);
-    const signal = call.signal ? AbortSignal.any([call.signal, late.signal]) : late.signal;
-    try {
-      return await readText(await answer({ ...call, signal }, false));
-    } catch (error) {
-      if (error instanceof KubeError || call.signal?.aborted) throw error;
-      const [reason, why] = late.signal.aborted ? ['Timeout', `no answer within ${timeout_ms} ms`] : ['NoAnswer', (error as Error).message];
-      throw new KubeError({ status: 0, reason, message: `${whatOf(call)}: ${why}`, uncertain: true, cause: error });
-    } finally {
-      clearTimeout(timer);
+    const until = performance.now() + timeout_ms;
+    for (let renew = false; ; renew = true) {
+      const ready = await prepared(call, renew);
+      const { status, retryAfter, text } = await ask(ready.sockets, ready.call, renew ? until - performance.now() : timeout_ms).catch((error: unknown) => {
+        if (error instanceof KubeError || call.signal?.aborted) throw error;
+        throw new KubeError({ status: 0, reason: 'NoAnswer', message: `${whatOf(call)}: ${(error as Error).message}`, uncertain: true, cause: error });
+      });
+      if (isSuccess(status)) return text;
+      if (status !== 401 || renew) throw answerError(whatOf(call), status, retryAfter, text);
     }
+  };
+
+  const answer = async (call: Call, renew = false): Promise<Awaited<ReturnType<typeof open>>> => {
+    const ready = await prepared(call, renew);
+    const response = await open(ready.sockets, ready.call);
+    const status = response.statusCode ?? 0;
+    if (isSuccess(status)) return response;
+    const body = await readText(response).catch((error: unknown) => `the answer broke off: ${(error as Error).message}`);
+    if (status === 401 && !renew) return answer(call, true);
+    throw answerError(whatOf(call), status, response.headers['retry-after'], body);
   };
 
   /** The head of a stream has to come in time; what follows it may take as long as it likes. */
@@ -115,7 +117,7 @@ export function createKubeClient({ connect, userAgent = USER_AGENT }: { connect:
     const message = `${whatOf(call)}: no answer within ${TIMEOUT_MS} ms`;
     const timer = setTimeout(() => late.abort(new KubeError({ status: 0, reason: 'Timeout', message, uncertain: false })), TIMEOUT_MS);
     try {
-      return await answer({ ...call, signal }, true);
+      return await answer({ ...call, signal });
     } finally {
       clearTimeout(timer);
     }
@@ -181,8 +183,6 @@ function withQuery(path: string, query: Query | undefined): string {
   if (entries.length === 0) return path;
   return `${path}?${entries.map(([key, value]) => `${encodeURIComponent(key)}=${encodeURIComponent(String(value))}`).join('&')}`;
 }
-
-const whatOf = ({ method, path }: Call) => `${method} ${path.replace(/\?.*/, '')}`;
 
 function parseJson<T>(call: Call, text: string): T {
   try {

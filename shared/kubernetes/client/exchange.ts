@@ -1,5 +1,5 @@
 // One request on the wire, and what came back; nothing is tried twice here.
-import type { ClientRequest, IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import { KubeError } from './error.ts';
 import type { Sockets } from './sockets.ts';
 
@@ -13,33 +13,94 @@ export interface Call {
 }
 
 const MAX_ANSWER = 128 * 1024 * 1024;
+const TOO_LARGE = `the answer has more than ${MAX_ANSWER} bytes: ask for less of it`;
 /** For the address, the connection and TLS. */
 const CONNECT_MS = 10_000;
 
-/** The answer when its head is there. Throws KubeError: Unreachable where nothing was sent, NoAnswer where it was; the signal's reason when that fired. */
-export function open(sockets: Sockets, call: Call, streaming: boolean): Promise<IncomingMessage> {
+/** A whole answer. */
+export interface Answer {
+  status: number;
+  /** The header Retry-After. */
+  retryAfter: string | undefined;
+  text: string;
+}
+
+/** The answer to the beginning of a stream, when its head is there. Throws as `ask` does. */
+export function open(sockets: Sockets, call: Call): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const { base } = sockets;
     let sent = false;
     const fail = (error: Error) => {
       if (call.signal?.aborted) reject(call.signal.reason as Error);
       else if (error instanceof KubeError) reject(error);
       else reject(lost(sockets, call, sent, error));
     };
-    const request = sockets.request({
-      protocol: base.protocol,
-      hostname: base.hostname.replace(/^\[(.*)\]$/, '$1'),
-      port: base.port,
-      path: base.pathname === '/' ? call.path : `${base.pathname.replace(/\/$/, '')}${call.path}`,
-      method: call.method,
-      headers: call.body === undefined ? call.headers : { ...call.headers, 'content-length': Buffer.byteLength(call.body) },
-      agent: streaming ? sockets.streams : sockets.requests,
-      ...(call.signal && { signal: call.signal }),
-    });
+    const request = sockets.request({ ...optionsOf(sockets, call), agent: sockets.streams, ...(call.signal && { signal: call.signal }) });
     request.on('error', fail).on('response', resolve);
-    onceConnected(request, base.protocol === 'https:', () => (sent = true));
+    onceConnected(request, sockets.secure, () => (sent = true));
     request.end(call.body);
   });
+}
+
+/**
+ * The whole answer, whatever its status. Throws KubeError: Unreachable where nothing was sent, NoAnswer where it was, Timeout; the signal's reason when
+ * that fired. By events and one timer: a signal of its own for each request, and reading by iterator, cost as much as all the rest.
+ */
+export function ask(sockets: Sockets, call: Call, timeout_ms: number): Promise<Answer> {
+  const { signal } = call;
+  if (signal?.aborted) return Promise.reject(signal.reason as Error);
+  return new Promise((resolve, reject) => {
+    let sent = false;
+    let response: IncomingMessage | undefined;
+    const request = sockets.request({ ...optionsOf(sockets, call), agent: sockets.requests });
+    const over = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', abort);
+    };
+    /** Whatever comes after the first of these changes nothing. */
+    const fail = (error: Error) => {
+      over();
+      const status = response?.statusCode ?? 0;
+      if (signal?.aborted) reject(signal.reason as Error);
+      // Refused is refused, though its reason was not heard to the end.
+      else if (response && !isSuccess(status)) resolve(answerOf(response, `the answer broke off: ${error.message}`));
+      else reject(error instanceof KubeError ? error : lost(sockets, call, sent, error));
+      request.destroy();
+    };
+    const late = () => fail(new KubeError({ status: 0, reason: 'Timeout', message: `${whatOf(call)}: no answer within ${timeout_ms} ms`, uncertain: true }));
+    const abort = () => fail(signal!.reason as Error);
+    const timer = setTimeout(late, Math.max(0, timeout_ms));
+    signal?.addEventListener('abort', abort, { once: true });
+    request.on('error', fail).on('response', (head: IncomingMessage) => {
+      response = head;
+      const chunks: Buffer[] = [];
+      let size = 0;
+      head
+        .on('data', (chunk: Buffer) => {
+          size += chunk.length;
+          if (size > MAX_ANSWER) fail(new Error(TOO_LARGE));
+          else chunks.push(chunk);
+        })
+        .on('end', () => {
+          over();
+          resolve(answerOf(head, (chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)).toString()));
+        })
+        .on('error', fail)
+        .on('close', () => head.complete || fail(new Error('aborted')));
+    });
+    onceConnected(request, sockets.secure, () => (sent = true));
+    request.end(call.body);
+  });
+}
+
+export const isSuccess = (status: number): boolean => status >= 200 && status < 300;
+export const whatOf = ({ method, path }: Call): string => `${method} ${path.replace(/\?.*/, '')}`;
+
+function answerOf({ statusCode = 0, headers }: IncomingMessage, text: string): Answer {
+  return { status: statusCode, retryAfter: headers['retry-after'], text };
+}
+
+function optionsOf({ address, below }: Sockets, { method, path, headers, body }: Call): RequestOptions {
+  return { ...address, path: below + path, method, headers: body === undefined ? headers : { ...headers, 'content-length': Buffer.byteLength(body) } };
 }
 
 /** Tells when the connection stands, and gives it up when that takes too long. */
@@ -57,9 +118,9 @@ function onceConnected(request: ClientRequest, secure: boolean, connected: () =>
   });
 }
 
-function lost({ base }: Sockets, { method, path }: Call, sent: boolean, error: Error): KubeError {
+function lost({ base }: Sockets, call: Call, sent: boolean, error: Error): KubeError {
   const why = error.message || (error as NodeJS.ErrnoException).code || 'the connection ended';
-  const what = `${method} ${path.replace(/\?.*/, '')}`;
+  const what = whatOf(call);
   if (!sent)
     return new KubeError({
       status: 0,
@@ -83,7 +144,7 @@ export async function readText(response: IncomingMessage): Promise<string> {
   let size = 0;
   for await (const chunk of response as AsyncIterable<Buffer>) {
     size += chunk.length;
-    if (size > MAX_ANSWER) throw new Error(`the answer has more than ${MAX_ANSWER} bytes: ask for less of it`);
+    if (size > MAX_ANSWER) throw new Error(TOO_LARGE);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

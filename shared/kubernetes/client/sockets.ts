@@ -1,5 +1,5 @@
 // Sockets to one API server: kept alive, bounded, watches apart from requests so that neither waits for the other.
-import type { Agent, AgentOptions } from 'node:http';
+import type { Agent, AgentOptions, RequestOptions } from 'node:http';
 import https from 'node:https';
 import { getBuiltinModule } from 'node:process';
 import tls from 'node:tls';
@@ -16,6 +16,11 @@ const IDLE_MS = 60_000;
 export interface Sockets {
   request: typeof http.request;
   base: URL;
+  secure: boolean;
+  /** What each request says of where it goes, read from `base` once. */
+  address: Pick<RequestOptions, 'protocol' | 'hostname' | 'port'>;
+  /** Stands before each path: "" or "/folder". */
+  below: string;
   requests: Agent;
   streams: Agent;
   close(): void;
@@ -32,7 +37,9 @@ export function createSockets(connection: Connection): Sockets {
     requests.destroy();
     streams.destroy();
   };
-  return { request: secure ? https.request : http.request, base, requests, streams, close };
+  const address = { protocol: base.protocol, hostname: base.hostname.replace(/^\[(.*)\]$/, '$1'), port: base.port };
+  const below = base.pathname.replace(/\/$/, '');
+  return { request: secure ? https.request : http.request, base, secure, address, below, requests, streams, close };
 }
 
 const common = (maxSockets: number): AgentOptions => ({ keepAlive: true, keepAliveMsecs: 30_000, maxSockets, timeout: IDLE_MS });
