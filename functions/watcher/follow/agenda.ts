@@ -33,6 +33,8 @@ export function createAgenda(log: Log, signal: AbortSignal): Agenda {
   const running = new Map<string, Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let timerAt = Infinity;
+  /** There was no room for something that is due: only then is all looked through as soon as something has ended. */
+  let isCrowded = false;
 
   function put(key: string, wait_ms: number, work: Work): void {
     if (signal.aborted) return;
@@ -56,10 +58,12 @@ export function createAgenda(log: Log, signal: AbortSignal): Agenda {
     if (signal.aborted) return;
     const now = performance.now();
     let next = Infinity;
+    isCrowded = false;
     for (const [key, entry] of waiting) {
       if (running.has(key)) continue; // Looked at again when that has ended.
       if (entry.at > now) next = Math.min(next, entry.at);
       else if (running.size < ROOM) begin(key, entry);
+      else isCrowded = true;
     }
     if (next < Infinity) wakeAt(Math.max(next, now + GRAIN_MS));
   }
@@ -70,7 +74,9 @@ export function createAgenda(log: Log, signal: AbortSignal): Agenda {
       key,
       perform(key, entry).finally(() => {
         running.delete(key);
-        if (waiting.size > 0) wakeAt(performance.now());
+        const again = waiting.get(key);
+        if (isCrowded) wakeAt(performance.now());
+        else if (again) wakeAt(again.at);
       }),
     );
   }
