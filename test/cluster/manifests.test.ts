@@ -14,6 +14,7 @@ import { customResources } from '../../knative/generate/crds.ts';
 import { manifests, projectNamespace } from '../../knative/generate/manifests.ts';
 import type { KubeObject } from '../../knative/generate/object.ts';
 import { OVERLAYS, resolve as resolveOptions, SIZES } from '../../knative/generate/options.ts';
+import { isRecord } from '../../shared/objects/kinds.ts';
 import { fromEnv } from './env.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -140,7 +141,9 @@ function rowOf(...tables: (Table | undefined)[]): string[] {
   const all = tables.flatMap((table) =>
     Object.entries(table ?? {}).flatMap(([thing, verbs]) => {
       const { group, resource, name = [] } = resourceOf(thing as keyof Table);
-      return verbs.map((verb) => (STATUS[verb] ? `${group} ${resource}/status ${STATUS[verb]}` : [group, resource, verb].concat(name).join(' ')));
+      // A record has its status in itself, as any other field.
+      const status = (verb: string) => (isRecord(thing) ? `${group} ${resource} patch` : `${group} ${resource}/status ${verb}`);
+      return verbs.map((verb) => (STATUS[verb] ? status(STATUS[verb]) : [group, resource, verb].concat(name).join(' ')));
     }),
   );
   return [...new Set(all)].toSorted();
