@@ -15,7 +15,10 @@ export function createObjects(db: Database, records: Records = createRecords(db.
   const watch = createWatch(db.sql, records, page);
 
   const write = async <K extends Kind>(fn: () => Row): Promise<Obj<K>> => {
-    const row = await db.write(fn, records.wake);
+    const row = await db.write(fn, (written) => {
+      records.committed(written);
+      records.wake();
+    });
     return toWritten<K>(row);
   };
 

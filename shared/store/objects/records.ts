@@ -5,6 +5,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { type Kind, type Obj, kinds } from '../../objects/kinds.ts';
 import { AlreadyExists, Conflict, NotFound, type Ref } from '../../ports/objects.ts';
 import type { Prepared } from './prepare.ts';
+import { createRecent } from './recent.ts';
 
 /** So many changes are kept for watches, of all kinds together; at least. */
 const KEPT_CHANGES = 4096;
@@ -28,8 +29,8 @@ export interface Row {
   status: string | null;
 }
 
-/** A row without what may be long. */
-type Head = Omit<Row, 'status'>;
+/** A row without what may be long, and how long that is. */
+type Head = Omit<Row, 'status'> & { status_bytes?: number | null };
 
 export interface Precondition {
   uid?: string | undefined;
@@ -52,6 +53,8 @@ export interface Records {
   version(): number;
   /** Changes up to this version may be gone. */
   floor(): number;
+  /** To be called after the commit of a row that was written: reads of it need not ask the table. */
+  committed(row: Row): void;
   /** To be called after a commit that changed something: wakes those who wait for changes. */
   wake(): void;
   /** Resolves after the next wake, or when the signal is aborted. */
@@ -119,10 +122,12 @@ export function createRecords(sql: DatabaseSync): Records {
   let version = Number((sql.prepare('SELECT max(version) AS version FROM changes').get() as { version: number | null }).version ?? 0);
   const sleepers = new Set<() => void>();
 
-  const get = (kind: Kind, ref: Ref) => select.get(kind, ref.namespace, ref.name) as Row | undefined;
-  const getHead = (kind: Kind, ref: Ref) => selectHead.get(kind, ref.namespace, ref.name) as (Head & { status_bytes: number | null }) | undefined;
+  const recent = createRecent();
+  const get = (kind: Kind, ref: Ref) => recent.get(kind, ref) ?? (select.get(kind, ref.namespace, ref.name) as Row | undefined);
+  const getHead = (kind: Kind, ref: Ref) => selectHead.get(kind, ref.namespace, ref.name) as Head | undefined;
 
   const log = (type: ChangeType, row: Row, labelsBefore: string | null) => {
+    recent.touched(row.kind, row, row.version);
     logChange.run(row.version, row.kind, type, row.namespace, row.name, row.labels, labelsBefore, textOf(row));
     if (row.version % TRIM_EVERY === 0) trim.run(row.version - KEPT_CHANGES);
   };
@@ -194,13 +199,15 @@ export function createRecords(sql: DatabaseSync): Records {
       return told(row, after);
     },
     replaceStatus: (prepared) => {
-      const head = current(prepared, getHead(prepared.kind, prepared));
-      const text = prepared.statusText;
+      const { kind, statusText: status, labelsText: labels } = prepared;
+      const known = recent.get(kind, prepared);
+      const head = current<Head>(prepared, known ?? getHead(kind, prepared));
       // A status of another length is another: it need not be read.
-      const there = head.status_bytes === (text === null ? null : Buffer.byteLength(text)) ? get(prepared.kind, prepared) : undefined;
-      if (there && sameJson(there.status, text) && sameJson(there.labels, prepared.labelsText)) return there;
-      const after: Row = { ...head, version: ++version, labels: prepared.labelsText, status: text };
-      changeStatus.run(after.version, after.labels, after.status, after.id);
+      const there = known ?? (head.status_bytes === (status === null ? null : Buffer.byteLength(status)) ? get(kind, prepared) : undefined);
+      if (there && sameJson(there.status, status) && sameJson(there.labels, labels)) return there;
+      const { id, namespace, name, uid, generation, created, annotations, spec } = head;
+      const after: Row = { id, kind, namespace, name, uid, version: ++version, generation, created, labels, annotations, spec, status };
+      changeStatus.run(after.version, labels, status, id);
       return told(head, after);
     },
     remove: (kind, ref, precondition) => {
@@ -212,6 +219,7 @@ export function createRecords(sql: DatabaseSync): Records {
       label(row, row.labels, null);
       log('DELETED', { ...row, version: ++version }, row.labels);
     },
+    committed: recent.committed,
     version: () => version,
     floor: () => Math.max(0, version - KEPT_CHANGES),
     wake: () => {
