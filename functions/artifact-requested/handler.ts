@@ -1,5 +1,6 @@
 // A source was asked for: resolve it to a commit by its full SHA, which never changes again.
 import { credentialRef } from '../../shared/decisions/names.ts';
+import { commitResolved } from '../../shared/host/open-execution.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { NotYet } from '../../shared/host/contract.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
@@ -31,11 +32,12 @@ export const handle: Handler<(typeof functions)['artifact-requested']> = async (
  * It never will be anything else. Who asked for it first was told, or is told again by its outbox: under another id hooks would hear of it twice.
  * Another execution at the same commit asked before it was resolved.
  */
-function known(event: Event, first: string | undefined, { digest, reason = 'its source could not be resolved' }: StatusOf<'Artifact'>): Outcome {
+function known(event: Event, first: string | undefined, status: StatusOf<'Artifact'>): Outcome {
   const { artifact: subject, execution } = event.data;
   if (execution === undefined || execution === first) return {};
-  if (!digest) return { outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject, data: { ...event.data, reason } }] };
-  return { outputs: [{ type: 'dev.tidemill.artifact.resolved.v1', subject, data: { ...event.data, type: 'git', digest } }] };
+  if (status.phase === 'Resolved') return { outputs: [commitResolved(event.data, status)] };
+  const { reason = 'its source could not be resolved' } = status;
+  return { outputs: [{ type: 'dev.tidemill.artifact.failed.v1', subject, data: { ...event.data, reason } }] };
 }
 
 function resolvedStatus(commit: Commit, now: string): StatusOf<'Artifact'> {
@@ -52,7 +54,7 @@ function resolvedStatus(commit: Commit, now: string): StatusOf<'Artifact'> {
 function resolved(event: Event, artifact: Obj<'Artifact'>, status: StatusOf<'Artifact'>): Outcome {
   return {
     status: { ...artifact, status },
-    outputs: [{ type: 'dev.tidemill.artifact.resolved.v1', subject: event.data.artifact, data: { ...event.data, type: 'git', digest: status.digest! } }],
+    outputs: [commitResolved(event.data, status)],
   };
 }
 

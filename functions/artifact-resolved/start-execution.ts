@@ -8,16 +8,13 @@ import type { Deps } from '../../shared/host/contract.ts';
 import { modifyStatus } from '../../shared/host/modify.ts';
 import { beginExecution, endLeftovers, finishedEvent } from '../../shared/host/start-stage.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';
-import { type Commit, GitError } from '../../shared/ports/git.ts';
+import { GitError } from '../../shared/ports/git.ts';
 import type { Objects, Ref } from '../../shared/ports/objects.ts';
 import type { functions } from '../graph.ts';
 
 type Entry = (typeof functions)['artifact-resolved'];
 type Event = EventOf<Entry['consumes'][number]>;
-
-type Execution = Obj<'Execution'>;
-/** What is known of a commit, as far as it is used here. */
-type Git = Pick<Commit, 'sha' | 'commitTime'> & { subject?: string | undefined };
+type Commit = NonNullable<Event['data']['commit']>;
 
 /** One that nobody has written a status for yet. */
 const PENDING: StatusOf<'Execution'> = { phase: 'Pending' };
@@ -26,15 +23,13 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   const { namespace, execution: name, project: projectName, artifact, admitted } = event.data;
   if (!name) return {};
   const { objects } = deps;
-  const [project, found, execution] = await Promise.all([
+  const [project, commit, execution] = await Promise.all([
     objects.get('Project', { namespace, name: projectName }, { mayLag: true }),
-    resolvedSource(objects, { namespace, name: artifact }),
+    event.data.commit ?? commitOf(objects, { namespace, name: artifact }),
     objects.get('Execution', { namespace, name }, { mayLag: true }),
   ]);
   if (!execution || execution.status?.phase === 'Running') return {};
-  const source = found?.status?.git ?? (await commitAgain(execution, project, deps));
-  if (source && 'error' in source) return fail(execution, execution.status ?? PENDING, source.error, deps);
-  const pending = withCommit(execution.status ?? PENDING, source);
+  const pending = withCommit(execution.status ?? PENDING, commit);
   if (isTerminal(execution.status)) return endUnwritten(execution, pending, project, deps);
   if (!project) return fail(execution, pending, `Project ${projectName} was removed`, deps);
 
@@ -49,7 +44,7 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
     objects,
     'Execution',
     { namespace, name },
-    ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, source), planned) : undefined),
+    ({ status = PENDING }) => (planned && status.phase === 'Pending' ? defined(withCommit(status, commit), planned) : undefined),
     execution,
   );
   // Looked at after the write: whoever writes last, this or the lane, sees the other (execution-admitted).
@@ -57,19 +52,9 @@ export async function startExecution(event: Event, deps: Deps<Entry>) {
   return beginExecution(queued, queued.status, deps, event);
 }
 
-/** It was resolved a moment ago: one that is not, yet, is read again. */
-async function resolvedSource(objects: Objects, ref: Ref): Promise<Obj<'Artifact'> | undefined> {
-  const source = await objects.get('Artifact', ref, { mayLag: true });
-  return source?.status?.git ? source : objects.get('Artifact', ref);
-}
-
-/** Executions at one commit share their source, and the last that was archived may have taken it along just now: then the repository tells. */
-async function commitAgain({ spec, status, metadata }: Execution, project: Obj<'Project'> | undefined, deps: Deps<Entry>) {
-  const { sha } = spec;
-  if (!sha || !project || isTerminal(status)) return undefined;
-  const { url, credential } = project.spec.source;
-  const repository = { url, ...(credential && { credential: credentialRef(metadata.namespace, credential) }) };
-  return orRefused<Git>(() => deps.git.resolve(repository, sha), deps);
+/** For an event that does not say, of an earlier version. */
+async function commitOf(objects: Objects, ref: Ref): Promise<Commit | undefined> {
+  return (await objects.get('Artifact', ref))?.status?.git;
 }
 
 /** Its pipeline is known without the repository. */
@@ -85,18 +70,7 @@ async function endUnwritten(execution: Obj<'Execution'>, status: StatusOf<'Execu
   return {};
 }
 
-/** What the repository refuses for good, or at the last attempt whatever it is: an execution that nobody closes would hold its lane for ever. */
-async function orRefused<T extends object>(ask: () => Promise<T>, { attempt, lastAttempt }: Deps<Entry>): Promise<T | { error: string }> {
-  try {
-    return await ask();
-  } catch (error) {
-    if (error instanceof GitError && (error.kind !== 'unreachable' || attempt >= lastAttempt)) return { error: error.message };
-    throw error;
-  }
-}
-
-async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, deps: Deps<Entry>) {
-  const { objects, git } = deps;
+async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status: StatusOf<'Execution'>, { objects, git, attempt, lastAttempt }: Deps<Entry>) {
   const earlier = execution.spec.rerunOf && (await objects.get('Execution', { namespace: execution.metadata.namespace, name: execution.spec.rerunOf }));
   if (earlier && earlier.status?.definition) {
     const { definition, site } = earlier.status;
@@ -106,16 +80,20 @@ async function plan(project: Obj<'Project'>, execution: Obj<'Execution'>, status
   if (!sha) throw new Error(`The source of execution ${execution.metadata.name} was told to be resolved, but has no commit`);
   const { url, credential } = project.spec.source;
   const repository = { url, ...(credential && { credential: credentialRef(project.metadata.namespace, credential) }) };
-  return orRefused(async () => {
+  try {
     const pipeline = project.spec.pipeline ? await objects.get('Pipeline', { namespace: project.metadata.namespace, name: project.spec.pipeline }) : undefined;
     if (project.spec.pipeline && !pipeline) return { error: `The project names the pipeline ${project.spec.pipeline}, which does not exist` };
     const files = await planFiles(project.spec, { list: (path) => git.list(repository, sha, path), read: (path) => git.readFile(repository, sha, path) });
     return planPipeline({ project: project.spec, files, sha, ...(pipeline && { pipeline: pipeline.spec.stages }) });
-  }, deps);
+  } catch (error) {
+    // At the last attempt too: an execution that nobody closes would hold its lane for ever.
+    if (error instanceof GitError && (error.kind !== 'unreachable' || attempt >= lastAttempt)) return { error: error.message };
+    throw error;
+  }
 }
 
-function withCommit(status: StatusOf<'Execution'>, git: Git | undefined): StatusOf<'Execution'> {
-  return git ? { ...status, sha: git.sha, commitTime: git.commitTime, ...(git.subject && { subject: git.subject }) } : status;
+function withCommit(status: StatusOf<'Execution'>, commit: Commit | undefined): StatusOf<'Execution'> {
+  return commit ? { ...status, sha: commit.sha, commitTime: commit.commitTime, ...(commit.subject && { subject: commit.subject }) } : status;
 }
 
 function fail(execution: Obj<'Execution'>, pending: StatusOf<'Execution'>, reason: string, { now }: Deps<Entry>) {

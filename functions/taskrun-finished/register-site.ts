@@ -29,11 +29,10 @@ export async function registerSite(
   const left = whatWasLeft(taskRun);
   if (!left) return undefined;
   const { namespace, name } = taskRun.metadata;
-  const { project, source: sourceRef } = execution.spec;
-  const source = await deps.objects.get('Artifact', { namespace, name: sourceRef });
-  if (!source?.status?.git) throw new Error(`The source ${sourceRef} of execution ${execution.metadata.name} is not resolved`);
-  const ref = execution.spec.ref;
-  const wanted = versionName({ ref, sha: source.status.git.sha, commitTime: source.status.git.commitTime }, left.packageVersion);
+  const { project, source, ref } = execution.spec;
+  const { sha, commitTime } = execution.status ?? {};
+  if (!sha || !commitTime) throw new Error(`Execution ${execution.metadata.name} has a TaskRun that left a site, and no commit that it runs at`);
+  const wanted = versionName({ ref, sha, commitTime }, left.packageVersion);
   const published = await publish(storageFolder(namespace, project), wanted, ref.startsWith('refs/tags/'), left, deps);
   if ('refused' in published) return published;
   const now = deps.now();
@@ -49,7 +48,7 @@ export async function registerSite(
         type: 'site',
         project,
         execution: execution.metadata.name,
-        source: sourceRef,
+        source,
         taskRun: name,
         manifest: left.manifest,
         archive: left.archive,

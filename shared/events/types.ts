@@ -84,7 +84,13 @@ export const eventData = {
   })),
   /** An Artifact object was made and waits to be resolved. */
   'dev.tidemill.artifact.requested.v1': object(() => ({ ...source })),
-  'dev.tidemill.artifact.resolved.v1': object(() => ({ ...source, type: z.enum(['git', 'site']), digest: text(160) })),
+  'dev.tidemill.artifact.resolved.v1': object(() => ({
+    ...source,
+    type: z.enum(['git', 'site']),
+    digest: text(160),
+    /** Of type git. */
+    commit: z.object({ sha: gitSha, commitTime: timestamp, subject: z.string().max(512).optional() }).optional(),
+  })),
   'dev.tidemill.artifact.failed.v1': object(() => ({ ...artifact, reason })),
   /** Somebody, or a rule, wants the pointer of an environment moved. */
   'dev.tidemill.release.requested.v1': object(() => ({

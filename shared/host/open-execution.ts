@@ -3,7 +3,7 @@ import type { EventData } from '../events/types.ts';
 import { emptyLane, enterLane, type HeadMove, isAdmitted, lanePolicy, whyBehind } from '../decisions/lane.ts';
 import { commitName, executionName, laneName, sourceName } from '../decisions/names.ts';
 import type { Output } from '../events/event.ts';
-import type { NewObj, Obj, SpecOf } from '../objects/kinds.ts';
+import type { NewObj, Obj, SpecOf, StatusOf } from '../objects/kinds.ts';
 import type { LaneEntry } from '../objects/lane.ts';
 import { LABEL } from '../objects/meta.ts';
 import type { Objects } from '../ports/objects.ts';
@@ -49,20 +49,28 @@ export async function openExecution(objects: Objects, request: Request): Promise
   const entered = there
     ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [], admitted: false }
     : await enter(objects, request, name, lane);
-  const source = there?.spec.source ?? (commit && canServe(commit) ? commit.name : sourceName(name));
-  const resolved = commit?.name === source ? commit.there?.status : undefined;
+  const source = there?.spec.source ?? (commit && canServe(commit, name) ? commit.name : sourceName(name));
+  const resolved = commit?.name === source && commit.there?.status?.phase === 'Resolved' ? commit.there.status : undefined;
   const execution = executionOf(request, name, source, entered);
   const about = { namespace, project, execution: name, artifact: source, ...(entered.admitted && { admitted: true }) };
   return {
     name,
     create: resolved ? [execution] : [execution, sourceOf(request, source, name)],
     outputs: [
-      resolved?.digest
-        ? { type: 'dev.tidemill.artifact.resolved.v1', subject: source, data: { ...about, type: 'git', digest: resolved.digest } }
-        : { type: 'dev.tidemill.artifact.requested.v1', subject: name, data: about },
+      resolved ? commitResolved(about, resolved) : { type: 'dev.tidemill.artifact.requested.v1', subject: name, data: about },
       ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number)),
     ],
   };
+}
+
+/** What is told of a commit that is known, to whoever waits for it. */
+export function commitResolved(
+  about: EventData<'dev.tidemill.artifact.requested.v1'>,
+  { digest, git }: StatusOf<'Artifact'>,
+): Output<'dev.tidemill.artifact.resolved.v1'> {
+  if (!digest) throw new Error(`The Artifact ${about.namespace}/${about.artifact} is Resolved, and has no digest`);
+  const commit = git && { sha: git.sha, commitTime: git.commitTime, ...(git.subject !== undefined && { subject: git.subject }) };
+  return { type: 'dev.tidemill.artifact.resolved.v1', subject: about.artifact, data: { ...about, type: 'git', digest, ...(commit && { commit }) } };
 }
 
 interface Commit {
@@ -83,9 +91,12 @@ async function commitOf(objects: Objects, { project, sha }: Request): Promise<Co
   return isIt ? { name, there } : undefined;
 }
 
-/** One that could not be resolved says nothing of whether it can be now, and one that is being resolved is somebody else's to wait for. */
-function canServe({ there }: Commit): boolean {
-  return there === undefined || there.status?.phase === 'Resolved';
+/**
+ * One that could not be resolved says nothing of whether it can be now, and one that is being resolved is somebody else's to wait for,
+ * unless an earlier attempt made it for this very execution.
+ */
+function canServe({ there }: Commit, execution: string): boolean {
+  return there === undefined || there.status?.phase === 'Resolved' || there.spec.execution === execution;
 }
 
 /** The lane of a ref; made where there is none yet. */

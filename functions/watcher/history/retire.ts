@@ -76,7 +76,7 @@ async function retireOne(ref: Ref, kept: Map<string, Promise<Set<string>>>, opti
   return 'archived';
 }
 
-/** Executions at one commit share their source: the last that goes takes it along. One that comes meanwhile has it made again (artifact-resolved). */
+/** Executions at one commit share their source: the last that goes takes it along. One that comes meanwhile runs without: what it is told has the commit. */
 async function isSourceOfOthers(objects: Objects, { kind, metadata, spec }: Obj<Kind>, execution: string): Promise<boolean> {
   if (kind !== 'Artifact' || (spec as Obj<'Artifact'>['spec']).type !== 'git') return false;
   const { items } = await objects.list('Execution', { namespace: metadata.namespace, labels: { [LABEL.source]: metadata.name }, limit: 2 });

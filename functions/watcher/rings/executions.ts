@@ -1,6 +1,7 @@
 // Executions that do not move: what would move them is rung again, under another id each time. What is true is read first; the functions decide.
 import { isTerminal, runningTaskRuns } from '../../../shared/decisions/execution.ts';
 import { isAdmitted } from '../../../shared/decisions/lane.ts';
+import { commitResolved } from '../../../shared/host/open-execution.ts';
 import type { Output } from '../../../shared/events/event.ts';
 import { outputId } from '../../../shared/events/ids.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
@@ -39,8 +40,8 @@ async function source({ metadata, spec }: Execution, { objects }: Duties): Promi
   const { namespace, name } = metadata;
   const artifact = await objects.get('Artifact', { namespace, name: spec.source });
   const data = { namespace, project: spec.project, execution: name, artifact: spec.source };
-  const { phase, digest, reason = 'its source could not be resolved' } = artifact?.status ?? {};
-  if (phase === 'Resolved' && digest) return { type: 'dev.tidemill.artifact.resolved.v1', subject: spec.source, data: { ...data, type: 'git', digest } };
+  if (artifact?.status?.phase === 'Resolved') return commitResolved(data, artifact.status);
+  const { phase, reason = 'its source could not be resolved' } = artifact?.status ?? {};
   if (phase === 'Invalid' || phase === 'Failed') return { type: 'dev.tidemill.artifact.failed.v1', subject: spec.source, data: { ...data, reason } };
   return undefined;
 }

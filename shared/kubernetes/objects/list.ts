@@ -23,28 +23,6 @@ export async function list<K extends Kind>(client: KubeClient, admit: Admit, kin
   };
 }
 
-/** Of a list that may lag: while many events come, what is read for each of them is asked for once in so long. Milliseconds. */
-const RECENT_MS = 200;
-const MAX_RECENT = 200;
-
-type ListOf = <K extends Kind>(kind: K, options: ListOptions) => Promise<Page<Obj<K>>>;
-
-/** The same list again, within moments of the last, is the same answer. What is handed out is everybody's: nobody changes it. */
-export function createRecentLists(ask: ListOf): ListOf {
-  const recent = new Map<string, { asked: number; page: Promise<Page<Obj>> }>();
-  return <K extends Kind>(kind: K, options: ListOptions) => {
-    const key = JSON.stringify([kind, options]);
-    const now = performance.now();
-    const there = recent.get(key);
-    if (there && now - there.asked < RECENT_MS) return there.page as Promise<Page<Obj<K>>>;
-    const page = ask(kind, options);
-    if (recent.size >= MAX_RECENT) recent.clear();
-    recent.set(key, { asked: now, page });
-    page.catch(() => recent.delete(key));
-    return page;
-  };
-}
-
 interface Token {
   token: string;
   /** Of the first page: watched from there, nothing is missed. */

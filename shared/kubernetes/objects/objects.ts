@@ -1,11 +1,12 @@
 // The port Objects on Kubernetes: tidemill's custom resources, and Tekton's TaskRuns.
 import type { Log } from '../../host/contract.ts';
 import { InvalidObject, type Kind, type Obj } from '../../objects/kinds.ts';
-import type { Objects, Ref } from '../../ports/objects.ts';
+import type { ListOptions, Objects, Page, Ref } from '../../ports/objects.ts';
 import type { KubeClient } from '../client/client.ts';
 import { type Raw, toObject } from './convert.ts';
 import { isMissing, portError } from './errors.ts';
-import { createRecentLists, list } from './list.ts';
+import { list } from './list.ts';
+import { createRecent } from './recent.ts';
 import { canExist, checkKind, objectPath } from './resources.ts';
 import { type WatchSettings, createWatch } from './watch/watch.ts';
 import { type Applied, type ApplyOptions, createWrites } from './write.ts';
@@ -40,6 +41,9 @@ export interface KubernetesObjects extends Objects {
   apply<K extends Kind>(object: Applied<K>, options?: ApplyOptions): Promise<Obj<K>>;
 }
 
+/** Read for each event, and changed by people. Of what events change, a version of moments ago is mostly refused when it is written. */
+const SELDOM_CHANGED: ReadonlySet<Kind> = new Set(['Project', 'Pipeline']);
+
 export function createKubernetesObjects({ client, fieldManager = 'tidemill', log, onUnfit, watch = {} }: KubernetesObjectsOptions): KubernetesObjects {
   const writes = createWrites(client, fieldManager);
 
@@ -65,16 +69,19 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
     }
   };
 
-  const recent = createRecentLists((kind, options) => list(client, admit, kind, options));
+  const readCached = (kind: Kind, ref: Ref) => read(kind, ref, { resourceVersion: '0' });
+  const recentGet = createRecent(readCached);
+  const recentList = createRecent((kind: Kind, options: ListOptions) => list(client, admit, kind, options));
 
   return {
     get: async (kind, ref, { mayLag = false } = {}) => {
       checkKind(kind);
       if (!canExist(ref)) return undefined;
       // What the cache does not have yet, the store may.
-      return (mayLag ? await read(kind, ref, { resourceVersion: '0' }) : undefined) ?? (await read(kind, ref));
+      const cached = mayLag ? await (SELDOM_CHANGED.has(kind) ? recentGet : readCached)(kind, { namespace: ref.namespace, name: ref.name }) : undefined;
+      return (cached as Obj<typeof kind> | undefined) ?? (await read(kind, ref));
     },
-    list: (kind, options = {}) => (options.mayLag ? recent(kind, options) : list(client, admit, kind, options)),
+    list: (kind, options = {}) => (options.mayLag ? (recentList(kind, options) as Promise<Page<Obj<typeof kind>>>) : list(client, admit, kind, options)),
     watch: createWatch(client, admit, { onTrouble: logTrouble(log), ...watch }),
     ...writes,
   };
