@@ -53,7 +53,7 @@ export function createQuickPut({ endpoint, bucket, region = process.env['AWS_REG
   return async ({ key, body, sha256, metadata, ifAbsent }) => {
     if (refused || body.byteLength > MAX_BYTES || !Object.values(metadata).every(isPlain)) return false;
     const path = `/${bucket}/${key.split('/').map(encoded).join('/')}`;
-    const headers = sign({
+    const headers = await sign({
       method: 'PUT',
       path,
       content: sha256,
