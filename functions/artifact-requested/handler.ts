@@ -1,6 +1,6 @@
 // A source was asked for: resolve it to a commit by its full SHA, which never changes again.
 import { credentialRef } from '../../shared/decisions/names.ts';
-import { commitResolved } from '../../shared/host/open-execution.ts';
+import { commitResolved } from '../../shared/decisions/source/resolved.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { NotYet } from '../../shared/host/contract.ts';
 import type { Obj, StatusOf } from '../../shared/objects/kinds.ts';

@@ -2,8 +2,9 @@
 import type { EventData } from '../events/types.ts';
 import { emptyLane, enterLane, type HeadMove, isAdmitted, lanePolicy, whyBehind } from '../decisions/lane.ts';
 import { commitName, executionName, laneName, sourceName } from '../decisions/names.ts';
+import { commitResolved } from '../decisions/source/resolved.ts';
 import type { Output } from '../events/event.ts';
-import type { NewObj, Obj, SpecOf, StatusOf } from '../objects/kinds.ts';
+import type { NewObj, Obj, SpecOf } from '../objects/kinds.ts';
 import type { LaneEntry } from '../objects/lane.ts';
 import { LABEL } from '../objects/meta.ts';
 import type { Objects } from '../ports/objects.ts';
@@ -61,16 +62,6 @@ export async function openExecution(objects: Objects, request: Request): Promise
       ...entered.superseded.map((entry) => supersede(namespace, project, entry, entered.number)),
     ],
   };
-}
-
-/** What is told of a commit that is known, to whoever waits for it. */
-export function commitResolved(
-  about: EventData<'dev.tidemill.artifact.requested.v1'>,
-  { digest, git }: StatusOf<'Artifact'>,
-): Output<'dev.tidemill.artifact.resolved.v1'> {
-  if (!digest) throw new Error(`The Artifact ${about.namespace}/${about.artifact} is Resolved, and has no digest`);
-  const commit = git && { sha: git.sha, commitTime: git.commitTime, ...(git.subject !== undefined && { subject: git.subject }) };
-  return { type: 'dev.tidemill.artifact.resolved.v1', subject: about.artifact, data: { ...about, type: 'git', digest, ...(commit && { commit }) } };
 }
 
 interface Commit {

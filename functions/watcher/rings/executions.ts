@@ -1,7 +1,7 @@
 // Executions that do not move: what would move them is rung again, under another id each time. What is true is read first; the functions decide.
 import { isTerminal, runningTaskRuns } from '../../../shared/decisions/execution.ts';
 import { isAdmitted } from '../../../shared/decisions/lane.ts';
-import { commitResolved } from '../../../shared/host/open-execution.ts';
+import { commitResolved } from '../../../shared/decisions/source/resolved.ts';
 import type { Output } from '../../../shared/events/event.ts';
 import { outputId } from '../../../shared/events/ids.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
