@@ -63,13 +63,13 @@ const hangsOnce = (dir: string) => ({
         name: 'a',
         image: 'busybox',
         script: `if test -e ${dir}/hung; then printf second > $(results.time.path); exit 0; fi
+echo hanging
 sleep 300 &
 echo $! > ${dir}/in-group
 setsid sh -c 'echo $$ > ${dir}/left-group; exec sleep 300' &
 echo $$ > ${dir}/step
 while ! test -s ${dir}/left-group; do sleep 0.05; done
 touch ${dir}/hung
-echo hanging
 wait`,
       },
     ],
