@@ -5,6 +5,7 @@ import { type OwnKind, pluralOf } from '../../../knative/generate/crds/kinds.ts'
 import { anywhere } from '../../../shared/kubernetes/client/anywhere.ts';
 import { createKubeClient, type Query } from '../../../shared/kubernetes/client/client.ts';
 import { KubeError } from '../../../shared/kubernetes/client/error.ts';
+import { isRecord } from '../../../shared/objects/kinds.ts';
 import { API_VERSION } from '../../../shared/objects/meta.ts';
 import { fromEnv } from '../env.ts';
 
@@ -42,8 +43,11 @@ export function connect(namespace: string) {
   /** Written over what there is, whoever changed it meanwhile: on this cluster a watcher may label what it sees. */
   const put = async (kind: OwnKind, object: Raw, query: Query, ...subresource: string[]): Promise<void> => {
     for (let tries = 1; ; tries++) {
-      const { metadata, spec } = await client.request<{ metadata: { resourceVersion: string }; spec: unknown }>('GET', at(kind, object.name));
-      const whole = body(kind, { spec, ...object }, metadata.resourceVersion);
+      const { metadata, spec, status } = await client.request<{ metadata: { resourceVersion: string }; spec: unknown; status?: unknown }>(
+        'GET',
+        at(kind, object.name),
+      );
+      const whole = body(kind, { spec, status, ...object }, metadata.resourceVersion);
       try {
         await client.request('PUT', at(kind, object.name, ...subresource), { body: whole, query: { ...STRICT, ...query } });
         return;
@@ -54,8 +58,8 @@ export function connect(namespace: string) {
   };
   /** Makes the object, with its status. */
   const make = async (kind: OwnKind, { status, ...object }: Raw): Promise<void> => {
-    await post(kind, object, {});
-    if (status !== undefined) await put(kind, { name: object.name, status }, {}, 'status');
+    await post(kind, isRecord(kind) ? { ...object, status } : object, {});
+    if (status !== undefined && !isRecord(kind)) await put(kind, { name: object.name, status }, {}, 'status');
   };
   const remove = (kind: OwnKind, name: string): Promise<unknown> => client.request('DELETE', at(kind, name));
 
@@ -76,7 +80,7 @@ export function connect(namespace: string) {
     /** Would this spec replace the one there is? */
     trySpec: (kind: OwnKind, object: Raw): Promise<Verdict> => verdict(put(kind, object, DRY)),
     /** Would this status replace the one there is? Undefined takes it away. */
-    tryStatus: (kind: OwnKind, { name, status }: Raw): Promise<Verdict> => verdict(put(kind, { name, status }, DRY, 'status')),
+    tryStatus: (kind: OwnKind, { name, status }: Raw): Promise<Verdict> => verdict(put(kind, { name, status }, DRY, ...(isRecord(kind) ? [] : ['status']))),
     open: () => client.request('POST', '/api/v1/namespaces', { body: { metadata: { name: namespace } } }),
     async close(): Promise<void> {
       await client.request('DELETE', `/api/v1/namespaces/${namespace}`);
