@@ -1,5 +1,5 @@
 // What a person can write into objects that makes no sense, and what has to be said of it: by the API server at once, or on the object soon after.
-import type { Kind, Obj } from '../../../shared/objects/kinds.ts';
+import { isRecord, type Kind, type Obj } from '../../../shared/objects/kinds.ts';
 import type { Installation } from '../chain/installation.ts';
 import { eventually } from '../chain/world.ts';
 import { tryKubectl } from './kubectl.ts';
@@ -83,7 +83,7 @@ export async function tryEdit(installation: Installation, { kind, name, patch, r
   };
   const target = (await find())?.metadata;
   if (!target) throw new Error(`There is no ${kind} to edit`);
-  const status = 'status' in patch ? ['--subresource=status'] : [];
+  const status = 'status' in patch && !isRecord(kind) ? ['--subresource=status'] : [];
   const answer = await tryKubectl(['-n', target.namespace, 'patch', resource, target.name, '--type=merge', ...status, '-p', JSON.stringify(patch)]);
   if (refused) {
     if (answer.ok || !refused.test(answer.text)) throw new Error(`${kind} ${target.name} took ${JSON.stringify(patch)}, or refused it so: ${answer.text}`);
