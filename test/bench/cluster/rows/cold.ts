@@ -96,11 +96,11 @@ async function oneRound({ ground, namespace, url, repository, chain }: World, ro
   };
   const sha = repository.commit({ 'round.txt': String(round) });
   await drive(pushEvent({ ...told, before: someSha(), after: sha }));
-  const first = await newest(ground, namespace);
+  const first = await newest(ground, namespace, told.branch);
   const before = someSha();
   await drive(pushEvent({ ...told, before, after: sha, pushedAt: new Date(Date.now() + 1000).toISOString() }));
   await drive(taskRunEnded(await finish(ground, namespace, taskRunName(first, 'build', 'hello'))));
-  const second = await newest(ground, namespace);
+  const second = await newest(ground, namespace, told.branch);
   await drive(eventOf('dev.tidemill.execution.cancel-requested.v1', { ...of, execution: second, reason: 'enough' }));
   await drive(eventOf('dev.tidemill.execution.requested.v1', { ...of, trigger: 'user', ref: `refs/heads/none-${round}` }));
   await drive(eventOf('dev.tidemill.release.requested.v1', { ...of, environment: 'production', action: 'deploy', version: `none-${round}`, trigger: 'user' }));
@@ -110,15 +110,13 @@ async function oneRound({ ground, namespace, url, repository, chain }: World, ro
   return samples;
 }
 
-async function newest({ client }: Ground, namespace: string): Promise<string> {
-  const objects = createKubernetesObjects({ client });
-  const { items } = await objects.list('Execution', { namespace });
-  const [last] = items.toSorted((a, b) => Number(b.metadata.resourceVersion) - Number(a.metadata.resourceVersion)).toSorted((a, b) => created(b) - created(a));
-  if (!last) throw new Error('The push opened no execution');
+/** The execution of the last push of a branch: its lane counts them. */
+async function newest({ client }: Ground, namespace: string, branch: string): Promise<string> {
+  const { items } = await createKubernetesObjects({ client }).list('Execution', { namespace });
+  const [last] = items.filter(({ spec }) => spec.ref === `refs/heads/${branch}`).toSorted((a, b) => b.spec.number - a.spec.number);
+  if (!last) throw new Error(`The push of ${branch} opened no execution`);
   return last.metadata.name;
 }
-
-const created = ({ metadata, spec }: Obj<'Execution'>) => Date.parse(metadata.creationTimestamp) + spec.number / 1000;
 
 /** As Tekton says that a TaskRun ended well. */
 async function finish({ client }: Ground, namespace: string, name: string): Promise<Obj<'TaskRun'>> {
