@@ -3,6 +3,7 @@ import type { KubeObject } from '../../../knative/generate/object.ts';
 import { KubeError } from '../../../shared/kubernetes/client/error.ts';
 import { CliError, EXIT } from '../../exit.ts';
 import { keyOf, type Live, type Resources, titleOf } from '../cluster/resources.ts';
+import { differences } from './changes.ts';
 import { each } from './survey.ts';
 
 export interface Applied {
@@ -17,7 +18,8 @@ export async function applyAll(resources: Resources, objects: readonly KubeObjec
   await each(objects, async (object) => {
     const after = await applyOne(resources, object);
     const old = before.get(keyOf(object));
-    applied[!old ? 'created' : old.metadata.resourceVersion === after.metadata.resourceVersion ? 'same' : 'changed'] += 1;
+    // Not by resourceVersion: a controller may have written its status since.
+    applied[!old ? 'created' : differences(old, after, object.kind === 'Secret').length > 0 ? 'changed' : 'same'] += 1;
   });
   return applied;
 }

@@ -39,7 +39,8 @@ export async function changesOf(resources: Resources, wanted: readonly KubeObjec
   return [...wanted.flatMap((object) => changes.get(keyOf(object)) ?? []), ...stale.map((object): Change => ({ what: 'delete', object: titleOf(object) }))];
 }
 
-function differences(before: Live, after: Live, isSecret: boolean): NonNullable<Change['fields']> {
+/** Of two states of one object, without what its controllers say of it. */
+export function differences(before: Live, after: Live, isSecret: boolean): NonNullable<Change['fields']> {
   const fields: NonNullable<Change['fields']> = [];
   const show = (value: unknown) => {
     if (value === undefined) return '(none)';
