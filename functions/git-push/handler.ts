@@ -5,7 +5,7 @@ import { environmentOf, laneName, productionBranch, releaseName, repositoryLabel
 import type { EventOf, Output } from '../../shared/events/event.ts';
 import type { Handler } from '../../shared/host/contract.ts';
 import { eachObject, modifyStatus } from '../../shared/host/modify.ts';
-import { ensureLane, openExecution } from '../../shared/host/open-execution.ts';
+import { type Ahead, ensureLane, openExecution, readAhead } from '../../shared/host/open-execution.ts';
 import type { NewObj, Obj, StatusOf } from '../../shared/objects/kinds.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
 import { PRODUCTION } from '../../shared/objects/release.ts';
@@ -16,7 +16,7 @@ import { whyNot } from './why-not.ts';
 
 const MAX_REASON = 4096;
 const NO_COMMIT = '0'.repeat(40);
-/** Lanes of one push that are read ahead. */
+/** For so many projects of one push what opens an execution is read ahead. */
 const READ_AHEAD = 16;
 
 type Entry = (typeof functions)['git-push'];
@@ -27,10 +27,10 @@ type Result = StatusOf<'Push'>['results'][number];
 export const handle: Handler<Entry> = async (event, deps) => {
   const { objects, now, home, attempt } = deps;
   const concerned = projectsOf(objects, event.data.repository);
-  const [projects, found, lanes] = await Promise.all([
+  const [projects, found, ahead] = await Promise.all([
     concerned,
     findPush(event, concerned, { objects, home, now: now() }),
-    lanesOf(event, concerned, objects),
+    aheadOf(event, concerned, objects),
   ]);
   if (!found) return {};
 
@@ -39,7 +39,7 @@ export const handle: Handler<Entry> = async (event, deps) => {
   const results: Result[] = [];
   for (const project of projects) {
     // What an earlier attempt opened, before it could record the push, is found there.
-    const concern = { project, lane: lanes.get(project), push: found.name, isNew: found.isNew && attempt === 1 };
+    const concern = { project, ahead: ahead.get(project), push: found.name, isNew: found.isNew && attempt === 1 };
     const { result, ...rest } = await answer(event, concern, objects);
     create.push(...rest.create);
     outputs.push(...rest.outputs);
@@ -56,13 +56,11 @@ async function projectsOf(objects: Objects, repository: string): Promise<Obj<'Pr
   return found.length > 0 ? found : Array.fromAsync(eachObject(objects, 'Project', { labels }));
 }
 
-/** Read while the push is being recorded. */
-async function lanesOf({ type, data }: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects): Promise<Map<Obj<'Project'>, Obj<'Lane'> | undefined>> {
+/** Read while it is looked whether the push was told before. */
+async function aheadOf({ type, data }: Event, concerned: Promise<Obj<'Project'>[]>, objects: Objects): Promise<Map<Obj<'Project'>, Ahead>> {
   if (type !== 'dev.tidemill.git.push.v1' && type !== 'dev.tidemill.git.tag.v1') return new Map();
-  const read = async (project: Obj<'Project'>) => {
-    const { namespace, name } = project.metadata;
-    return [project, await objects.get('Lane', { namespace, name: laneName(name, data.ref) }, { mayLag: true })] as const;
-  };
+  const { ref, after: sha } = data;
+  const read = async (project: Obj<'Project'>) => [project, await readAhead(objects, { project, ref, sha })] as const;
   return new Map(await Promise.all((await concerned).slice(0, READ_AHEAD).map(read)));
 }
 
@@ -71,8 +69,8 @@ interface Concerned {
   /** No execution can be there for it. */
   isNew: boolean;
   project: Obj<'Project'>;
-  /** As it was read just now; undefined: it was not, or there is none. */
-  lane: Obj<'Lane'> | undefined;
+  /** As it was read just now; undefined: it was not. */
+  ahead: Ahead | undefined;
 }
 
 interface Answer {
@@ -81,7 +79,7 @@ interface Answer {
   result: Pick<Result, 'execution' | 'skipped'>;
 }
 
-async function answer(event: Event, { push, isNew, project, lane }: Concerned, objects: Objects): Promise<Answer> {
+async function answer(event: Event, { push, isNew, project, ahead }: Concerned, objects: Objects): Promise<Answer> {
   const skipped = whyNot(event, project);
   if (skipped) return nothing(skipped);
   if (event.type === 'dev.tidemill.git.branch-deleted.v1') return branchDeleted(event, project, objects);
@@ -90,7 +88,7 @@ async function answer(event: Event, { push, isNew, project, lane }: Concerned, o
   try {
     const opened = await openExecution(objects, {
       project,
-      ...(lane && { lane }),
+      ...(ahead && { ahead }),
       isNew,
       ref,
       sha: after,

@@ -12,8 +12,8 @@ import { ensure, modifyStatus } from './modify.ts';
 
 export interface Request {
   project: Obj<'Project'>;
-  /** Its lane as it was read just now, which saves reading it again. */
-  lane?: Obj<'Lane'>;
+  /** What was read for it just now, which saves reading it again. */
+  ahead?: Ahead;
   /** The cause came to be just now: there is no execution of it yet, and none is looked for. */
   isNew?: boolean;
   ref: string;
@@ -31,6 +31,13 @@ export interface Request {
   move?: HeadMove;
 }
 
+/** What opening an execution begins with. */
+export interface Ahead {
+  /** Undefined: there is none yet. */
+  lane: Obj<'Lane'> | undefined;
+  commit: Commit | undefined;
+}
+
 export interface Opened {
   name: string;
   create: NewObj[];
@@ -44,8 +51,8 @@ export async function openExecution(objects: Objects, request: Request): Promise
   const name = executionName(project, request.cause);
   const [there, lane, commit] = await Promise.all([
     request.isNew ? undefined : objects.get('Execution', { namespace, name }),
-    request.lane ?? ensureLane(objects, request.project, request.ref),
-    commitOf(objects, request),
+    request.ahead?.lane ?? ensureLane(objects, request.project, request.ref),
+    request.ahead ? request.ahead.commit : commitOf(objects, request),
   ]);
   const entered = there
     ? { number: there.spec.number, outdated: there.spec.outdated, superseded: [], admitted: false }
@@ -64,13 +71,23 @@ export async function openExecution(objects: Objects, request: Request): Promise
   };
 }
 
-interface Commit {
+export interface Commit {
   name: string;
   there: Obj<'Artifact'> | undefined;
 }
 
+/** Reads, and nothing else: it can be done before it is known whether an execution is to be opened. */
+export async function readAhead(objects: Objects, request: Pick<Request, 'project' | 'ref' | 'sha'>): Promise<Ahead> {
+  const { namespace, name } = request.project.metadata;
+  const [lane, commit] = await Promise.all([
+    objects.get('Lane', { namespace, name: laneName(name, request.ref) }, { mayLag: true }),
+    commitOf(objects, request),
+  ]);
+  return { lane, commit };
+}
+
 /** The Artifact of a commit that is known; undefined where it is to be found out, or where somebody made another thing of that name. */
-async function commitOf(objects: Objects, { project, sha }: Request): Promise<Commit | undefined> {
+async function commitOf(objects: Objects, { project, sha }: Pick<Request, 'project' | 'sha'>): Promise<Commit | undefined> {
   if (!sha) return undefined;
   const { source } = project.spec;
   const name = commitName(project.metadata.name, source, sha);
