@@ -37,11 +37,19 @@ export type WatchEvent<K extends Kind> =
   /** Nothing changed up to this version. */
   | { type: 'BOOKMARK'; resourceVersion: string };
 
+/** See WatchOptions.mayLag. */
+export const WATCH_LAG_MS = 20_000;
+
 export interface WatchOptions {
   namespace?: string;
   labels?: Record<string, string>;
   /** Only changes after this version; absent: first every object there is (as ADDED), then changes. Throws Expired when it is too old. */
   since?: string;
+  /**
+   * Changes may be told late, though never more than WATCH_LAG_MS while the store can be reached, where that is cheaper: Kubernetes is asked for all of them
+   * now and then, in the place of telling of each as it comes. None is left out. For what is only acted on much later.
+   */
+  mayLag?: boolean;
   signal: AbortSignal;
 }
 

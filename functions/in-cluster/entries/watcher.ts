@@ -14,6 +14,7 @@ import { keepTime } from '../../../shared/ticks/clock.ts';
 import { ringInbox } from '../../github-webhook/storage-inbox.ts';
 import { ticks } from '../../graph.ts';
 import { createRepositoryWatch } from '../../repository-watch/watch.ts';
+import { withSharedWatches } from '../../watcher/follow/shared.ts';
 import { kubernetesLease } from '../../watcher/lease/kubernetes-lease.ts';
 import { kubernetesEvents } from '../../watcher/notes/kubernetes-events.ts';
 import type { Periodic } from '../../watcher/rings/periodic.ts';
@@ -37,7 +38,9 @@ const INSURANCE_MS = 600_000;
 void runProcess('watcher', async ({ settings, log, now, server, checks }) => {
   const watching: { watcher?: Watcher } = {};
   const adapters = openFollowing(settings, log, (unfit) => watching.watcher?.unfit(unfit));
-  const { client, objects, namespaces } = adapters;
+  const { client, namespaces } = adapters;
+  // The duties and those who follow logs and repositories hear of the same.
+  const objects = withSharedWatches(adapters.objects, ['TaskRun', 'Project']);
   const [storage, secrets, git, logs] = await Promise.all([adapters.storage(), adapters.secrets(), adapters.git(), adapters.logArchive()]);
   const { broker } = await openBroker(settings, adapters, log);
   const publish = (events: readonly TidemillEvent[]) => broker.publish(events);

@@ -19,6 +19,9 @@ const LONGEST_MS = 30_000;
 /** A watch that lasted so long was a good one: after it the waiting begins anew. */
 const GOOD_MS = 10_000;
 
+/** Written with every push, and only acted on when they have not moved for long: what is due takes into account that it is told late. */
+const MAY_LAG: ReadonlySet<Kind> = new Set(['Lane', 'Push']);
+
 /** Resolves with the signal. */
 export async function follow<K extends Kind>(objects: Pick<Objects, 'watch'>, kind: K, followed: Followed<K>, signal: AbortSignal, log: Log): Promise<void> {
   for (let failures = 0; !signal.aborted;) {
@@ -27,7 +30,7 @@ export async function follow<K extends Kind>(objects: Pick<Objects, 'watch'>, ki
     let broke = false;
     followed.begins?.();
     try {
-      for await (const event of objects.watch(kind, { signal })) {
+      for await (const event of objects.watch(kind, { signal, ...(MAY_LAG.has(kind) && { mayLag: true }) })) {
         if (signal.aborted) return;
         if (event.type === 'DELETED') followed.gone(event.object);
         else if (event.type !== 'BOOKMARK') followed.changed(event.object, first);

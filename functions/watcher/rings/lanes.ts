@@ -4,15 +4,18 @@ import { finishedEvent } from '../../../shared/host/start-stage.ts';
 import type { Output } from '../../../shared/events/event.ts';
 import type { Obj } from '../../../shared/objects/kinds.ts';
 import type { LaneEntry } from '../../../shared/objects/lane.ts';
+import { WATCH_LAG_MS } from '../../../shared/ports/objects.ts';
 import type { Duties } from '../deps.ts';
 import { doubled, type Duty } from '../follow/duty.ts';
 
 type Lane = Obj<'Lane'>;
 
 export function stuckLanes({ objects, ring, log, times: { stuck_ms } }: Duties): Duty<'Lane'> {
+  // Heard of late, it has stood so long already.
+  const unmoved_ms = Math.max(stuck_ms - WATCH_LAG_MS, stuck_ms / 2);
   return {
     name: 'stuck',
-    due: ({ status }) => (status && status.running.length + status.waiting.length > 0 ? stuck_ms : undefined),
+    due: ({ status }) => (status && status.running.length + status.waiting.length > 0 ? unmoved_ms : undefined),
     act: async (lane, times) => {
       const { namespace, name, uid, resourceVersion } = lane.metadata;
       for (const entry of [...lane.status!.running, ...lane.status!.waiting]) {

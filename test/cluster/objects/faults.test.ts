@@ -37,7 +37,7 @@ beforeEach(async () => {
   proxy = await startProxy();
   client = createKubeClient({ connect: async () => proxy.connection });
   troubles = [];
-  const watch = { timeout_ms: 2000, grace_ms: 500, onTrouble: ({ error }: { error: Error }) => void troubles.push(error.message) };
+  const watch = { timeout_ms: 2000, grace_ms: 500, lag_ms: 1000, onTrouble: ({ error }: { error: Error }) => void troubles.push(error.message) };
   objects = createKubernetesObjects({ client, watch });
 });
 afterEach(async () => {
@@ -161,6 +161,45 @@ describe('a watch', () => {
     await truth.create(lane('c'));
     await expect.poll(told, PATIENCE).toEqual(['ADDED a', 'ADDED b', 'ADDED c']);
     expect(bookmarks()).toBeGreaterThan(0);
+  });
+
+  test('that may lag asks now and then: for all that there was in between, in order, and once', async () => {
+    await truth.create(lane('a'));
+    const { told, bookmarks } = follow({ mayLag: true });
+    await expect.poll(bookmarks, PATIENCE).toBe(1);
+    // Nobody listens now.
+    await truth.create(lane('b'));
+    for (const last of [1, 2, 3]) {
+      const found = await truth.get('Lane', { namespace, name: 'b' });
+      await truth.updateStatus({ ...found!, status: status(last) });
+    }
+    await truth.delete('Lane', { namespace, name: 'a' });
+    const missed = ['ADDED b', 'MODIFIED b', 'MODIFIED b', 'MODIFIED b', 'DELETED a'];
+    await expect.poll(told, PATIENCE).toEqual(['ADDED a', ...missed]);
+    for (let i = 0; i < 8; i++) {
+      await truth.create(lane(`later-${i}`));
+      await sleep(700);
+    }
+    await expect.poll(() => told().slice(6), PATIENCE).toEqual(Array.from({ length: 8 }, (_, i) => `ADDED later-${i}`));
+    expect(proxy.seen.filter(({ url }) => url.includes('sendInitialEvents'))).toHaveLength(1);
+    expect(proxy.seen.filter(isWatch).length).toBeGreaterThan(2);
+    expect(troubles).toEqual([]);
+  });
+
+  test('that may lag tells what it missed when its place is gone', async () => {
+    for (const name of ['stays', 'goes']) await truth.create(lane(name));
+    const { told, bookmarks } = follow({ mayLag: true });
+    await expect.poll(bookmarks, PATIENCE).toBe(1);
+    await truth.delete('Lane', { namespace, name: 'goes' });
+    await truth.create(lane('new'));
+    let told410 = false;
+    proxy.decide = (each) => {
+      if (!isWatch(each) || told410) return 'pass';
+      told410 = true;
+      return { status: 410, body: JSON.stringify(GONE.object) };
+    };
+    await expect.poll(() => told().slice(2).toSorted(), PATIENCE).toEqual(['ADDED new', 'DELETED goes']);
+    expect(told410).toBe(true);
   });
 
   test('that is not allowed says so, and is not tried for ever', async () => {

@@ -1,7 +1,7 @@
 // A watch that goes on whatever becomes of its connections: taken up where it was lost, begun anew where that place is no longer kept.
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Kind } from '../../../objects/kinds.ts';
-import { Expired, type WatchEvent, type WatchOptions } from '../../../ports/objects.ts';
+import { Expired, WATCH_LAG_MS, type WatchEvent, type WatchOptions } from '../../../ports/objects.ts';
 import type { KubeClient } from '../../client/client.ts';
 import { KubeError } from '../../client/error.ts';
 import { portError } from '../errors.ts';
@@ -15,6 +15,8 @@ export interface WatchSettings {
   timeout_ms?: number;
   /** Still nothing so long after that: the connection is dead. Default 10 s. */
   grace_ms?: number;
+  /** What may lag is asked for again after so long. Default WATCH_LAG_MS less what asking takes. */
+  lag_ms?: number;
   /** Told each time that a connection was lost, before it is tried again: for a log. */
   onTrouble?: (trouble: { kind: Kind; error: Error; tries: number; wait_ms: number }) => void;
 }
@@ -23,6 +25,8 @@ export type Watch = <K extends Kind>(kind: K, options: WatchOptions) => AsyncGen
 
 const TIMEOUT_MS = 60_000;
 const GRACE_MS = 10_000;
+/** So long the API server tells of what may lag, each time: all that has changed, and, two seconds before the end, up to which version that was, if others changed. */
+const ASKING_MS = 3000;
 const FIRST_WAIT_MS = 100;
 const LONGEST_WAIT_MS = 10_000;
 /** A connection that ends sooner, with nothing told, has failed. */
@@ -42,12 +46,13 @@ interface Place<K extends Kind> {
 }
 
 export function createWatch(client: KubeClient, admit: Admit, settings: WatchSettings): Watch {
-  const { timeout_ms = TIMEOUT_MS, grace_ms = GRACE_MS, onTrouble } = settings;
+  const { timeout_ms = TIMEOUT_MS, grace_ms = GRACE_MS, lag_ms = WATCH_LAG_MS - 2 * ASKING_MS, onTrouble } = settings;
 
   async function* connection<K extends Kind>(kind: K, options: WatchOptions, place: Place<K>): AsyncGenerator<WatchEvent<K>> {
-    const life = timeout_ms * (1 + Math.random() / 2);
-    const lifetime = { timeout_ms: life, idle_ms: life + grace_ms };
     const anew = place.version === undefined;
+    // What there is at first may take long, and is never cut short.
+    const life = options.mayLag && !anew ? ASKING_MS : timeout_ms * (1 + Math.random() / 2);
+    const lifetime = { timeout_ms: life, idle_ms: life + grace_ms };
     if (anew) place.known?.begin();
     const lines = anew && place.byPages ? pagesThenFollow(client, kind, options, lifetime) : follow(client, kind, options, place.version, lifetime);
     const start = performance.now();
@@ -56,6 +61,7 @@ export function createWatch(client: KubeClient, admit: Admit, settings: WatchSet
       heard = place.everHeard = true;
       place.tries = 0;
       yield* eventsOf(kind, line, place, admit);
+      if (options.mayLag && anew && place.version !== undefined) break;
     }
     if (!heard && performance.now() - start < TOO_SHORT_MS)
       throw new KubeError({ status: 0, reason: 'NoAnswer', message: `${kind}: the watch ended as soon as it began`, uncertain: false });
@@ -95,6 +101,7 @@ export function createWatch(client: KubeClient, admit: Admit, settings: WatchSet
           yield event;
           if (signal.aborted) return;
         }
+        if (options.mayLag && place.version !== undefined) await sleep(lag_ms * (0.9 + Math.random() / 10), undefined, { signal });
       } catch (error) {
         if (signal.aborted) return;
         await recover(kind, options, place as Place<Kind>, error).catch((failure: unknown) => {
