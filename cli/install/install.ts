@@ -7,6 +7,7 @@ import { natsAccess, s3Access } from './access.ts';
 import { checkKnative, checkKubernetes, checkTekton } from './checks/cluster.ts';
 import { checkNats, checkS3 } from './checks/outside.ts';
 import { checkRights } from './checks/rights.ts';
+import { checkAutoscaling, checkRoom } from './checks/room.ts';
 import type { Cluster } from './cluster/connect.ts';
 import type { Live, Resources } from './cluster/resources.ts';
 import { type Desired, desiredOf } from './desired.ts';
@@ -68,6 +69,8 @@ export async function planInstall(cluster: Cluster, words: InstallOptions, cli: 
     ...(wanted.overlay === 'jetstream' ? await checkNats(natsAccess(wanted, secrets), wanted.size === 'production' ? 3 : 1) : []),
     ...(await checkS3(s3Access(wanted, secrets), false)),
     ...(await checkRights(resources, [...desired.definitions, ...desired.namespaces, ...all])),
+    ...(await checkRoom(resources, all, wanted.namespace)),
+    ...(await checkAutoscaling(resources, all)),
     ...going(namespaces),
     ...(await strangers(resources, wanted.namespace, namespaces.get(wanted.namespace))),
     ...(await neighbours(resources, wanted.namespace)),

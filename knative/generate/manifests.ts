@@ -42,10 +42,7 @@ export function parts(options: ManifestOptions): Parts {
     eventing: withSinks(events, made),
     network: networkPolicies(all, resolved),
     workloads: made.filter(({ workload }) => !isSink(workload)),
-    production: productionObjects(
-      all.filter((workload) => !sleeps(workload)),
-      resolved,
-    ),
+    production: productionObjects(all, sleeps, resolved),
   };
 }
 

@@ -18,6 +18,7 @@ const isOld = ({ metadata, status }: Live) => status?.observedGeneration !== und
 
 export async function readinessOf(object: Live, resources: Resources): Promise<Readiness> {
   if (object.kind === 'Deployment') return await deployment(object, resources);
+  if (object.kind === 'HorizontalPodAutoscaler') return await autoscaled(object, resources);
   if (object.kind === 'CustomResourceDefinition') return byCondition(object, 'Established');
   const ready = byCondition(object, 'Ready');
   if (ready.state === 'ready' || object.apiVersion.split('/')[0] !== 'serving.knative.dev') return ready;
@@ -44,4 +45,20 @@ async function deployment(object: Live, resources: Resources): Promise<Readiness
   const selector = Object.entries(spec.selector.matchLabels).map(([key, value]) => `${key}=${value}`);
   const trouble = await podTrouble(resources, metadata.namespace!, selector.join(','));
   return trouble ?? waiting(`${count('availableReplicas')} of ${wanted} pods are available`);
+}
+
+interface Autoscaler {
+  minReplicas?: number;
+  scaleTargetRef: { apiVersion: string; kind: string; name: string };
+}
+
+/** A Deployment that is told no number begins with one pod: it is as it should be when its autoscaler has said how many, and they are there. */
+async function autoscaled(object: Live, resources: Resources): Promise<Readiness> {
+  const { minReplicas = 1, scaleTargetRef } = (object as unknown as { spec: Autoscaler }).spec;
+  const { apiVersion, kind, name } = scaleTargetRef;
+  const target = await resources.get({ apiVersion, kind, metadata: { name, namespace: object.metadata.namespace } });
+  if (!target) return waiting(`its ${kind} ${name} is not there`);
+  const { replicas = 1 } = (target as unknown as { spec: { replicas?: number } }).spec;
+  if (replicas < minReplicas) return waiting(`${kind} ${name} is still to be scaled from ${replicas} to ${minReplicas}`);
+  return await deployment(target, resources);
 }

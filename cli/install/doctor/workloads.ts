@@ -6,6 +6,7 @@ import type { Live, Resources } from '../cluster/resources.ts';
 import { type Finding, note, ok, wrong } from '../finding.ts';
 import { selectorOf } from '../labels.ts';
 import type { Wanted } from '../options.ts';
+import { checkAutoscaling } from '../checks/room.ts';
 import { readTektonEvents } from '../steps/tekton-events.ts';
 import { unreadyOf } from '../steps/wait.ts';
 
@@ -29,7 +30,8 @@ export async function checkWorkloads(resources: Resources, wanted: Wanted): Prom
     );
   const count = (kind: string) => all.filter((object) => object.kind === kind).length;
   const parts = KINDS[wanted.overlay].map(([, kind]) => `${count(kind)} ${kind}`);
-  return [ok('Functions', `${parts.join(', ')}: ready`)];
+  const autoscalers = await own(resources, wanted, [['autoscaling/v2', 'HorizontalPodAutoscaler']]);
+  return [ok('Functions', `${parts.join(', ')}: ready`), ...(await checkAutoscaling(resources, autoscalers))];
 }
 
 const REMEDIES: [RegExp, string][] = [

@@ -13,7 +13,7 @@ const PAUSE_MS = 1000;
 /** An image or a Secret may come late; after so long of the same trouble it does not. */
 const STUCK_MS = 45_000;
 
-const WAITED_FOR = new Set(['Deployment', 'Broker', 'Trigger', 'SinkBinding', 'PingSource', 'CustomResourceDefinition']);
+const WAITED_FOR = new Set(['Deployment', 'HorizontalPodAutoscaler', 'Broker', 'Trigger', 'SinkBinding', 'PingSource', 'CustomResourceDefinition']);
 
 export function isWaitedFor({ apiVersion, kind }: KubeObject): boolean {
   return WAITED_FOR.has(kind) || (kind === 'Service' && apiVersion.startsWith('serving.knative.dev/'));

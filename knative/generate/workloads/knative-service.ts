@@ -25,11 +25,16 @@ const BURST_CAPACITY = '0';
  */
 const NO_LIMIT = 0;
 
+/** Pods that stay when nothing happens. */
+export function leastAwake(workload: Workload, size: Resolved['size']): number {
+  if (size === 'small' || !workload.hot) return 0;
+  return workload.kind === 'edge' ? 2 : 1;
+}
+
 function scale(workload: Workload, size: Resolved['size']): Record<string, string> {
   const most = size === 'small' ? '5' : '20';
-  const least = size === 'production' && workload.hot ? (workload.kind === 'edge' ? '2' : '1') : '0';
   return {
-    'autoscaling.knative.dev/min-scale': least,
+    'autoscaling.knative.dev/min-scale': String(leastAwake(workload, size)),
     'autoscaling.knative.dev/max-scale': most,
     ...(workload.concurrency > 0 && { 'autoscaling.knative.dev/target': String(workload.concurrency) }),
     'autoscaling.knative.dev/target-burst-capacity': BURST_CAPACITY,

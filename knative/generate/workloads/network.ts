@@ -30,13 +30,16 @@ function policy(name: string, { namespace }: Resolved, selected: Record<string, 
 
 const KNATIVE = { namespaceSelector: { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'In', values: KNATIVE_NAMESPACES }] } };
 const ANY_POD = { namespaceSelector: {} };
+/** Of the namespace that tidemill runs in. */
+const OWN_POD = { podSelector: {} };
 
 function ofEdge(workload: Workload, options: Resolved): KubeObject[] {
   if (workload.reach === 'none') return [];
   const behindKnative = workload.sleeps && options.overlay === 'knative';
   const ports = tcp(behindKnative ? QUEUE_PROXY_PORTS : [8080]);
-  const from = behindKnative ? KNATIVE : ANY_POD;
-  return [policy(workload.name, options, selectorOf(workload.name), [{ ...(workload.reach === 'cluster' && { from: [from] }), ports }])];
+  // What the Broker gives up on comes from the Broker, which of another class may run here: it may be sent again by hand, as what it says it is.
+  const from = workload.name === 'dead-letters' ? [KNATIVE, OWN_POD] : [behindKnative ? KNATIVE : ANY_POD];
+  return [policy(workload.name, options, selectorOf(workload.name), [{ ...(workload.reach === 'cluster' && { from }), ports }])];
 }
 
 /** Nobody may send to a pod of tidemill's but whom another policy names. What they send is not restricted: hooks and git servers are anywhere. */

@@ -51,10 +51,11 @@ function env(workload: Workload, { overlay }: Resolved): EnvVar[] {
   return [...(OWN_ENV[workload.name] ?? []), ...(overlay === 'jetstream' && usesBroker(workload) ? NATS_ENV : [])];
 }
 
+/** What is asked for is what one needs that waits for events, and something on top: two dozen that wait would else take cores from the builds. */
 function resources(workload: Workload, size: Resolved['size']): object {
   return size === 'small'
     ? { requests: { cpu: '10m', memory: '64Mi' }, limits: { cpu: '1', memory: workload.memory } }
-    : { requests: { cpu: '100m', memory: '128Mi' }, limits: { cpu: '2', memory: workload.memory === '256Mi' ? '512Mi' : '1Gi' } };
+    : { requests: { cpu: '50m', memory: '128Mi' }, limits: { cpu: '2', memory: workload.memory === '256Mi' ? '512Mi' : '1Gi' } };
 }
 
 /** Asks for nothing that restricted Pod Security forbids, and has nothing to write to but /tmp. */
