@@ -14,6 +14,8 @@ export interface Raw {
     creationTimestamp: string;
     labels?: Record<string, string>;
     annotations?: Record<string, string>;
+    /** Who wrote which fields: kept by the API server. */
+    managedFields?: readonly { manager?: string }[];
   };
   spec?: unknown;
   status?: unknown;
@@ -64,6 +66,19 @@ export function toObject<K extends Kind>(kind: K, raw: Raw): Obj<K> {
 /** The answer to a write of ours: what we wrote was checked before. */
 export function toWritten<K extends Kind>(kind: K, raw: Raw): Obj<K> {
   return build(kind, raw, raw.spec as Obj<K>['spec'], raw.status as Obj<K>['status']);
+}
+
+/** Written by functions alone, of one version of tidemill: of what people write, an older version may have let in what this one does not. */
+const OF_FUNCTIONS: ReadonlySet<Kind> = new Set(['Execution', 'Lane', 'Push', 'TaskRun']);
+
+/**
+ * Whether every field of an object is as `manager` wrote it, who checks what it writes. Where anyone else wrote, or nobody knows who did, it is not; nor is
+ * a TaskRun that has a status, which is the runner's.
+ */
+export function isAsWritten(kind: Kind, { metadata, status }: Raw, manager: string): boolean {
+  const { managedFields = [] } = metadata;
+  if (!OF_FUNCTIONS.has(kind) || managedFields.length === 0 || (kind === 'TaskRun' && status !== undefined)) return false;
+  return managedFields.every((entry) => entry.manager === manager);
 }
 
 function build<K extends Kind>(kind: K, raw: Raw, spec: Obj<K>['spec'], status: Obj<K>['status']): Obj<K> {

@@ -3,7 +3,7 @@ import type { Log } from '../../host/contract.ts';
 import { InvalidObject, type Kind, type Obj } from '../../objects/kinds.ts';
 import type { ListOptions, Objects, Page, Ref } from '../../ports/objects.ts';
 import type { KubeClient } from '../client/client.ts';
-import { type Raw, toObject } from './convert.ts';
+import { isAsWritten, type Raw, toObject, toWritten } from './convert.ts';
 import { isMissing, portError } from './errors.ts';
 import { list } from './list.ts';
 import { createRecent } from './recent.ts';
@@ -30,7 +30,7 @@ export interface KubernetesObjectsOptions {
   log?: Pick<Log, 'warn'>;
   /**
    * Lists and watches leave out what does not fit its schema and tell it here and in the log; with neither of the two they throw InvalidObject,
-   * so that one broken object stops them all. `get` always throws.
+   * so that one broken object stops them all. `get` always throws. What functions write, and nobody else wrote to, is not checked again.
    */
   onUnfit?: (unfit: Unfit) => void;
   watch?: WatchSettings;
@@ -48,6 +48,8 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
   const writes = createWrites(client, fieldManager);
 
   const admit = <K extends Kind>(kind: K, raw: Raw): Obj<K> | undefined => {
+    // Most of what a watch tells, and the check takes longer than all else that is done about it.
+    if (isAsWritten(kind, raw, fieldManager)) return toWritten(kind, raw);
     try {
       return toObject(kind, raw);
     } catch (error) {

@@ -73,6 +73,53 @@ describe('an object that was edited into nonsense', () => {
   });
 });
 
+test('of what functions write nothing is checked again but what somebody else wrote to', async () => {
+  await objects.create({ kind: 'Lane', metadata: { name: 'ours', namespace }, spec: { project: 'a', ref: 'refs/heads/main' } });
+  await objects.create({ kind: 'Lane', metadata: { name: 'touched', namespace }, spec: { project: 'a', ref: 'refs/heads/main' } });
+  const lanePath = (name: string) => `/apis/tidemill.dev/v1alpha1/namespaces/${namespace}/lanes/${name}`;
+  const writers = async (name: string) =>
+    (await client.request<{ metadata: { managedFields: { manager: string }[] } }>('GET', lanePath(name))).metadata.managedFields.map(({ manager }) => manager);
+  const status = { mode: 'queue' as const, slots: 1, last: 0, running: [], waiting: [], recent: [] };
+  await objects.updateStatus({ ...(await objects.get('Lane', ref('ours')))!, status });
+  expect(new Set(await writers('ours'))).toEqual(new Set(['tidemill']));
+  await client.request('PATCH', lanePath('touched'), {
+    body: { metadata: { annotations: { 'example.com/a': 'b' } } },
+    contentType: PATCH.merge,
+    query: { fieldManager: 'kubectl-annotate' },
+  });
+  expect(await writers('touched')).toContain('kubectl-annotate');
+  // TaskRuns that the API server takes, with more retries than there can be.
+  const taskRun = (name: string, fieldManager: string) =>
+    client.request('POST', `/apis/tekton.dev/v1/namespaces/${namespace}/taskruns`, {
+      body: {
+        apiVersion: 'tekton.dev/v1',
+        kind: 'TaskRun',
+        metadata: { name, namespace },
+        spec: { status: 'TaskRunCancelled', retries: 1000, taskSpec: { steps: [{ name: 'a', image: 'a', command: ['a'] }] } },
+      },
+      query: { fieldManager },
+    });
+  const unfit: string[] = [];
+  const careful = createKubernetesObjects({ client, onUnfit: ({ ref: { name }, message }) => void unfit.push(`${name}: ${message}`) });
+  const stop = new AbortController();
+  const told: string[] = [];
+  const reading = (async () => {
+    for await (const event of careful.watch('TaskRun', { namespace, signal: stop.signal }))
+      told.push(event.type === 'BOOKMARK' ? event.type : `${event.type} ${event.object.metadata.name}`);
+  })();
+  await expect.poll(() => told, PATIENCE).toContain('BOOKMARK');
+  await taskRun('theirs', 'kubectl-create');
+  await expect.poll(() => unfit.join(), PATIENCE).toContain('theirs: ');
+  expect(unfit[0]).toContain('TaskRun.spec.retries');
+  await taskRun('ours', 'tidemill');
+  await expect.poll(() => told, PATIENCE).toContain('ADDED ours');
+  // Tekton has said that it ended: that is somebody else's word.
+  await expect.poll(() => unfit.some((line) => line.startsWith('ours: ')), PATIENCE).toBe(true);
+  expect(told).not.toContain('ADDED theirs');
+  stop.abort();
+  await reading;
+});
+
 test('an update leaves alone what others keep in the metadata', async () => {
   const { apiVersion, kind, metadata } = await objects.create(hook('owner'));
   await objects.create(hook('a'));
