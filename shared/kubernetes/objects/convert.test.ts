@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Kind } from '../../objects/kinds.ts';
+import { InvalidObject, type Kind } from '../../objects/kinds.ts';
 import type { KubeClient } from '../client/client.ts';
 import type { Raw } from './convert.ts';
 import { createKubernetesObjects } from './objects.ts';
@@ -17,17 +17,20 @@ const raw = (managers: readonly (string | undefined)[] | undefined, status?: unk
   ...(status !== undefined && { status }),
 });
 
-/** Whether such an object is checked where it is listed: then it is left out, and told. */
+/** Whether such an object is checked where it is listed, and left out and told then; and where it is asked for by name. */
 async function isChecked(kind: Kind, item: Raw): Promise<boolean> {
-  const client = { request: async () => ({ metadata: { resourceVersion: '7' }, items: [item] }) } as unknown as KubeClient;
+  const request = async (_: string, path: string) => (path.endsWith('/a') ? item : { metadata: { resourceVersion: '7' }, items: [item] });
+  const client = { request } as unknown as KubeClient;
   const unfit: string[] = [];
   const objects = createKubernetesObjects({ client, onUnfit: ({ message }) => void unfit.push(message) });
   const { items } = await objects.list(kind, { namespace: 'shop' });
   expect(items.length + unfit.length).toBe(1);
+  const got = await objects.get(kind, { namespace: 'shop', name: 'a' }).catch((error: unknown) => error);
+  expect(got instanceof InvalidObject).toBe(unfit.length === 1);
   return unfit.length === 1;
 }
 
-describe('what is read in lists and watches', () => {
+describe('what is read', () => {
   it.each<Kind>(['Execution', 'Lane', 'Push', 'TaskRun'])('of the kind %s is checked, unless functions alone wrote it', async (kind) => {
     expect(await isChecked(kind, raw(['tidemill']))).toBe(false);
     expect(await isChecked(kind, raw(['tidemill', 'tidemill']))).toBe(false);

@@ -30,7 +30,7 @@ export interface KubernetesObjectsOptions {
   log?: Pick<Log, 'warn'>;
   /**
    * Lists and watches leave out what does not fit its schema and tell it here and in the log; with neither of the two they throw InvalidObject,
-   * so that one broken object stops them all. `get` always throws. What functions write, and nobody else wrote to, is not checked again.
+   * so that one broken object stops them all. `get` always throws. What functions write, and nobody else wrote to, was checked then.
    */
   onUnfit?: (unfit: Unfit) => void;
   watch?: WatchSettings;
@@ -47,11 +47,12 @@ const SELDOM_CHANGED: ReadonlySet<Kind> = new Set(['Project', 'Pipeline']);
 export function createKubernetesObjects({ client, fieldManager = 'tidemill', log, onUnfit, watch = {} }: KubernetesObjectsOptions): KubernetesObjects {
   const writes = createWrites(client, fieldManager);
 
+  // Most of what is read is as functions wrote it, and the check takes longer than all else that is done about it.
+  const checked = <K extends Kind>(kind: K, raw: Raw): Obj<K> => (isAsWritten(kind, raw, fieldManager) ? toWritten(kind, raw) : toObject(kind, raw));
+
   const admit = <K extends Kind>(kind: K, raw: Raw): Obj<K> | undefined => {
-    // Most of what a watch tells, and the check takes longer than all else that is done about it.
-    if (isAsWritten(kind, raw, fieldManager)) return toWritten(kind, raw);
     try {
-      return toObject(kind, raw);
+      return checked(kind, raw);
     } catch (error) {
       if (!(error instanceof InvalidObject) || (!onUnfit && !log)) throw error;
       const { namespace, name, uid, resourceVersion, generation = 0 } = raw.metadata;
@@ -64,7 +65,7 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
 
   const read = async <K extends Kind>(kind: K, ref: Ref, query: Record<string, string> = {}): Promise<Obj<K> | undefined> => {
     try {
-      return toObject(kind, await client.request<Raw>('GET', objectPath(kind, ref), { query }));
+      return checked(kind, await client.request<Raw>('GET', objectPath(kind, ref), { query }));
     } catch (error) {
       if (isMissing(error)) return undefined;
       throw portError(kind, ref, error);

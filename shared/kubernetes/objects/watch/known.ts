@@ -63,6 +63,6 @@ export function createKnown<K extends Kind>(kind: K, admit: Admit): Known<K> {
 
 /** Without the book-keeping of apply, which is as large as the rest. */
 function slim(raw: Raw): Raw {
-  const { managedFields: _, ...metadata } = raw.metadata as Raw['metadata'] & { managedFields?: unknown };
+  const { managedFields: _, ...metadata } = raw.metadata;
   return { ...raw, metadata };
 }
