@@ -1,13 +1,18 @@
 // The watcher on a real API server: what kubectl writes becomes the events of the API, whatever becomes of watches, leases and processes.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { createApi } from '../../functions/api/api.ts';
 import type { Watcher } from '../../functions/watcher/watcher.ts';
 import type { EventData } from '../../shared/events/types.ts';
 import { createPublish } from '../../shared/host/root-events.ts';
 import { createKubernetesObjects } from '../../shared/kubernetes/objects/objects.ts';
 import { LABEL } from '../../shared/objects/meta.ts';
+import { createFsStorage } from '../../shared/storage/fs.ts';
+import { createLogArchive } from '../../shared/tekton/logs/archive.ts';
 import { REPOSITORY, sha } from '../fakes/events.ts';
 import { quiet, recordingBroker, until } from '../support/watcher.ts';
 import { fromEnv } from './env.ts';
@@ -179,20 +184,26 @@ describe('what kubectl writes', () => {
 });
 
 describe('a TaskRun', () => {
-  it('that ended is told, with an id that a second watcher would give it too', async () => {
-    const first = await leader();
+  it('that ended is told, with an id that a second watcher would give it too; its log is followed by the same watch', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'tidemill-watcher-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    const logs = createLogArchive({ storage: createFsStorage({ directory }) });
+    const first = await leader('one', { logs });
+    await until(() => client.streams('/taskruns') > 0);
+    expect(client.streams('/taskruns')).toBe(1);
     const spec = { project: 'site', lane: 'site.tags', number: 1, ref: 'refs/tags/v1', trigger: 'user' as const, source: 'run-source' };
     const status = {
       phase: 'Running' as const,
       stages: [{ name: 'a', phase: 'Running' as const, steps: [{ name: 'b', phase: 'Running' as const, taskRun: 'run-a-b' }] }],
     };
     await objects.create<'Execution'>({ kind: 'Execution', metadata: { namespace, name: 'run' }, spec, status });
-    const step = { name: 'main', image: fromEnv('TIDEMILL_TEST_BUILD_IMAGE'), imagePullPolicy: 'IfNotPresent', command: ['true'] };
+    const step = { name: 'main', image: fromEnv('TIDEMILL_TEST_BUILD_IMAGE'), imagePullPolicy: 'IfNotPresent', command: ['echo', 'hello'] };
     const metadata = { namespace, name: 'run-a-b', labels: { [LABEL.execution]: 'run' } };
     await objects.create<'TaskRun'>({ kind: 'TaskRun', metadata, spec: { taskSpec: { steps: [step] } } });
     const isTold = () => broker.events.some(({ type }) => type === 'dev.tekton.event.taskrun.successful.v1');
     await until(isTold, () => broker.events, 60_000);
     const { id } = broker.events[0]!;
+    await until(() => logs.isWhole({ namespace, name: 'run-a-b' }), undefined, 20_000);
     await first.stop(5000);
     const before = broker.told.length;
     await leader('two');

@@ -2,6 +2,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { sayUnfit } from '../../../functions/watcher/changes/unfit.ts';
+import { withSharedWatches } from '../../../functions/watcher/follow/shared.ts';
 import { kubernetesLease } from '../../../functions/watcher/lease/kubernetes-lease.ts';
 import { kubernetesEvents } from '../../../functions/watcher/notes/kubernetes-events.ts';
 import { createWatcher, type Watcher, type WatcherOptions } from '../../../functions/watcher/watcher.ts';
@@ -11,6 +12,8 @@ import { KubeError } from '../../../shared/kubernetes/client/error.ts';
 import { createKubernetesObjects, type KubernetesObjects } from '../../../shared/kubernetes/objects/objects.ts';
 import type { Kind, Obj } from '../../../shared/objects/kinds.ts';
 import type { Broker } from '../../../shared/ports/broker.ts';
+import { followTaskRuns } from '../../../shared/tekton/follow-taskruns.ts';
+import type { LogArchive } from '../../../shared/tekton/logs/archive.ts';
 import { taskRunEnd } from '../../../shared/tekton/taskrun/end.ts';
 import { sha } from '../../fakes/events.ts';
 
@@ -22,15 +25,15 @@ const quiet = { info() {}, warn() {}, error() {} };
 const run = promisify(execFile);
 
 /** The client with streams that can be cut, as a lost connection cuts them. */
-export function cuttable(client: KubeClient): KubeClient & { cut(): void; streams(): number } {
-  const cuts = new Set<() => void>();
+export function cuttable(client: KubeClient): KubeClient & { cut(): void; streams(of?: string): number } {
+  const cuts = new Map<() => void, string>();
   return {
     ...client,
     stream: async function* (path, options) {
       const lost = Promise.withResolvers<never>();
       lost.promise.catch(() => undefined);
       const cut = () => lost.reject(new KubeError({ status: 0, reason: 'NoAnswer', message: `${path}: the test cut it`, uncertain: false }));
-      cuts.add(cut);
+      cuts.set(cut, path);
       const stop = new AbortController();
       const signal = options?.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
       const lines = client.stream(path, { ...options, signal });
@@ -45,9 +48,9 @@ export function cuttable(client: KubeClient): KubeClient & { cut(): void; stream
         stop.abort();
       }
     },
-    streams: () => cuts.size,
+    streams: (of = '') => [...cuts.values()].filter((path) => path.endsWith(of)).length,
     cut: () => {
-      for (const cut of cuts) cut();
+      for (const cut of cuts.keys()) cut();
     },
   };
 }
@@ -57,10 +60,17 @@ function within(namespace: string, objects: KubernetesObjects): KubernetesObject
   return { ...objects, watch: (kind, options) => objects.watch(kind, { ...options, namespace }) };
 }
 
+export type More = Partial<WatcherOptions> & {
+  /** Where the logs of TaskRuns are followed into. Absent: they are not. */
+  logs?: LogArchive;
+};
+
 /** A watcher that is not started yet; several of one lease are candidates. */
-export function candidate(client: KubeClient, namespace: string, broker: Broker, identity: string, more: Partial<WatcherOptions> = {}): Watcher {
+export function candidate(client: KubeClient, namespace: string, broker: Broker, identity: string, { logs, ...more }: More = {}): Watcher {
   const now = () => new Date().toISOString();
-  const objects = within(namespace, createKubernetesObjects({ client, log: quiet, onUnfit: (unfit) => watcher.unfit(unfit), watch: { timeout_ms: 5000 } }));
+  const seen = within(namespace, createKubernetesObjects({ client, log: quiet, onUnfit: (unfit) => watcher.unfit(unfit), watch: { timeout_ms: 5000 } }));
+  const objects = withSharedWatches(seen, ['TaskRun', 'Project']);
+  const followed = (archive: LogArchive) => ({ name: 'logs', run: (signal: AbortSignal) => followTaskRuns({ client, objects, archive, signal, log: quiet }) });
   const watcher: Watcher = createWatcher({
     objects,
     broker,
@@ -71,6 +81,7 @@ export function candidate(client: KubeClient, namespace: string, broker: Broker,
     taskRunEnd,
     notes: kubernetesEvents(client, identity),
     sayUnfit: sayUnfit(client, now),
+    lasting: logs ? [followed(logs)] : [],
     now,
     log: quiet,
     times: { unresolved_ms: 3000, stuck_ms: 3000, outbox_ms: 2000 },
