@@ -1,12 +1,12 @@
 // The port Objects on Kubernetes: tidemill's custom resources, and Tekton's TaskRuns.
 import type { Log } from '../../host/contract.ts';
 import { InvalidObject, type Kind, type Obj } from '../../objects/kinds.ts';
-import type { ListOptions, Objects, Page, Ref } from '../../ports/objects.ts';
+import type { Objects, Page, Ref } from '../../ports/objects.ts';
 import type { KubeClient } from '../client/client.ts';
 import { isAsWritten, type Raw, toObject, toWritten } from './convert.ts';
 import { isMissing, portError } from './errors.ts';
 import { list } from './list.ts';
-import { createRecent } from './recent.ts';
+import { createRecent, createRecentList } from './recent.ts';
 import { canExist, checkKind, objectPath } from './resources.ts';
 import { type WatchSettings, createWatch } from './watch/watch.ts';
 import { type Applied, type ApplyOptions, createWrites } from './write.ts';
@@ -74,7 +74,7 @@ export function createKubernetesObjects({ client, fieldManager = 'tidemill', log
 
   const readCached = (kind: Kind, ref: Ref) => read(kind, ref, { resourceVersion: '0' });
   const recentGet = createRecent(readCached);
-  const recentList = createRecent((kind: Kind, options: ListOptions) => list(client, admit, kind, options));
+  const recentList = createRecentList((kind, options) => list(client, admit, kind, options));
 
   return {
     get: async (kind, ref, { mayLag = false } = {}) => {
