@@ -43,7 +43,7 @@ interface Workload {
   template: { metadata?: { annotations?: Record<string, string> }; spec: PodSpec };
 }
 
-/** Of all pods that are there when nothing happens, beside what Knative adds to its own. */
+/** Of all pods that it takes to install them, beside what Knative adds to its own. */
 export function wantedRoom(objects: readonly KubeObject[]): { pods: number; amount: Amount } {
   const autoscalers = objects.filter(({ kind }) => kind === 'HorizontalPodAutoscaler') as unknown as {
     spec: { minReplicas: number; scaleTargetRef: { name: string } };
@@ -52,8 +52,9 @@ export function wantedRoom(objects: readonly KubeObject[]): { pods: number; amou
   const all = objects.flatMap(({ apiVersion, kind, metadata, spec }) => {
     if (kind !== 'Deployment' && !(kind === 'Service' && apiVersion.startsWith('serving.knative.dev/'))) return [];
     const { replicas, template } = spec as Workload;
-    const pods =
-      kind === 'Deployment' ? (replicas ?? least.get(metadata.name) ?? 1) : Number(template.metadata?.annotations?.['autoscaling.knative.dev/min-scale'] ?? 0);
+    const awake = Number(template.metadata?.annotations?.['autoscaling.knative.dev/min-scale'] ?? 0);
+    // A Knative Service begins with a pod, whether or not it sleeps afterwards: it is not ready before that was.
+    const pods = kind === 'Deployment' ? (replicas ?? least.get(metadata.name) ?? 1) : Math.max(1, awake);
     return [{ pods, amount: times(requestsOf(template.spec), pods) }];
   });
   return { pods: all.reduce((count, { pods }) => count + pods, 0), amount: sum(all.map(({ amount }) => amount)) };
