@@ -1,7 +1,10 @@
 // Installing, examining, breaking, mending, upgrading and uninstalling, on a real cluster with the real image: both overlays, in namespaces of the test's own.
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { connect } from 'nats';
+import { jetstreamManager } from '@nats-io/jetstream';
 import { openCluster, type Cluster } from '../../cli/install/cluster/connect.ts';
+import type { Live } from '../../cli/install/cluster/resources.ts';
 import { ownObjects } from '../../cli/install/steps/survey.ts';
 import { LEASE_NAME as DOCTORS_LEASE } from '../../cli/install/lease.ts';
 import { readTektonEvents } from '../../cli/install/steps/tekton-events.ts';
@@ -11,7 +14,9 @@ import { LEASE_NAME } from '../../functions/watcher/lease/kubernetes-lease.ts';
 import { PATCH } from '../../shared/kubernetes/client/client.ts';
 import { testImage } from './chain/installation.ts';
 import { fromEnv } from './env.ts';
+import { evict } from './faults/breakage.ts';
 import { answer, tidemill } from './install/cli.ts';
+import { startNats } from './nats/server.ts';
 
 interface Installed {
   ready: boolean;
@@ -198,6 +203,52 @@ describe.each(['jetstream', 'knative'] as const)('%s', (overlay) => {
   });
 });
 
+describe('production', () => {
+  const namespace = named('production');
+  const servers = startNats(3, fromEnv('TIDEMILL_TEST_HOST'));
+  afterAll(async () => {
+    await tidemill(['uninstall', '--namespace', namespace, '--yes']);
+    await (await servers).close();
+  }, LONG_MS);
+  const words = async () => [
+    ...['install', '--namespace', namespace, '--yes', '--image', image, '--overlay', 'jetstream', '--size', 'production', '--nats', (await servers).url],
+    ...['--s3-endpoint', fromEnv('TIDEMILL_TEST_S3_ENDPOINT'), '--s3-bucket', namespace, '--project-namespace', `${namespace}-projects`],
+  ];
+
+  test('it works once there are two of all that somebody waits for, on streams of three copies, and again changes nothing', { timeout: LONG_MS }, async () => {
+    const { resources } = cluster;
+    expect(await answer<Installed>(0, ...(await words()))).toMatchObject({ ready: true, unready: [] });
+    const [deployments, autoscalers, pods] = await Promise.all([
+      resources.list('apps/v1', 'Deployment', { namespace }),
+      resources.list('autoscaling/v2', 'HorizontalPodAutoscaler', { namespace }),
+      resources.list('v1', 'Pod', { namespace }),
+    ]);
+    const ready = new Map(deployments.map(({ metadata, status }) => [metadata.name, Number(status?.['readyReplicas'])]));
+    for (const { metadata, spec } of autoscalers as (Live & { spec: { minReplicas: number } })[])
+      expect([metadata.name, ready.get(metadata.name)]).toEqual([metadata.name, spec.minReplicas]);
+    expect(ready.get('watcher')).toBe(2);
+    expect(pods).toHaveLength([...ready.values()].reduce((count, one) => count + one, 0));
+    const nc = await connect({ servers: (await servers).url.split(',') });
+    const streams = await (await jetstreamManager(nc)).streams.list().next();
+    await nc.close();
+    expect(streams.map(({ config }) => config.num_replicas)).toEqual([3, 3, 3]);
+    await healthy(namespace);
+    const { changes } = await answer<{ changes: Change[] }>(0, ...(await words()), '--dry-run');
+    expect(changes.filter(({ what }) => what !== 'same')).toEqual([]);
+  });
+
+  test('an eviction takes one of two, and not the other as well', { timeout: LONG_MS }, async () => {
+    const { resources } = cluster;
+    const all = await resources.list('v1', 'Pod', { namespace, labelSelector: 'app.kubernetes.io/name=github-webhook' });
+    const [first, second] = all.map(({ metadata }) => metadata.name);
+    expect(second).toBeDefined();
+    // Its budget is reckoned a moment after its pods are ready.
+    await vi.waitFor(async () => expect(await evict(namespace, first!)).toBe(true), { timeout: 30_000, interval: 500 });
+    expect(await evict(namespace, second!)).toBe(false);
+    expect((await resources.get(object(namespace, 'Pod', second!)))?.metadata.deletionTimestamp).toBeUndefined();
+  });
+});
+
 describe('refusals', () => {
   const base = [
     'install',
@@ -228,6 +279,15 @@ describe('refusals', () => {
     expect(err).toMatch(/✗ S3/);
     expect(err).toContain('Nothing was changed');
     expect(await cluster.resources.get({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } })).toBeUndefined();
+  });
+
+  test('a NATS server that stands alone has no room for three copies, which is said before anything is made', async () => {
+    const namespace = named('alone');
+    const words = ['--overlay', 'jetstream', '--size', 'production', '--namespace', namespace, '--project-namespace', `${namespace}-projects`];
+    const { code, err } = await tidemill([...base, ...words]);
+    expect(code).toBe(1);
+    expect(err).toMatch(/NATS.*stands alone/);
+    expect(err).toContain('Nothing was changed');
   });
 
   test.each([
