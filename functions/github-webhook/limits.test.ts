@@ -1,9 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { once } from 'node:events';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test } from 'vitest';
 import { pushBody, signedHeaders } from '../../test/support/github.ts';
+import { retained } from '../../test/support/memory.ts';
 import { rawExchange, rawHead, SECRET, startWebhook, type WebhookServer } from '../../test/support/webhook.ts';
 import type { BodyLimits } from './body.ts';
 import { translate } from './translate/translate.ts';
@@ -23,14 +22,6 @@ async function start(limits: Partial<BodyLimits> = {}): Promise<WebhookServer> {
 
 const push = pushBody({ repository: 'https://github.com/example/site.git', after: 'c'.repeat(40) });
 const FORGED = { 'content-type': 'application/json', 'x-github-event': 'push', 'x-hub-signature-256': `sha256=${'0'.repeat(64)}` };
-
-/** Bytes that this process holds once everything that nobody needs was collected. */
-function retained(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  const { heapUsed, external, arrayBuffers } = process.memoryUsage();
-  return heapUsed + external + arrayBuffers;
-}
 
 /** Writes chunks without end, until the server ends it; resolves with how many bytes went out. */
 async function flood(head: string, port: number): Promise<{ sent: number; answer: string }> {

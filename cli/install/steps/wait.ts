@@ -11,7 +11,7 @@ export interface Unready {
 
 const PAUSE_MS = 1000;
 /** An image or a Secret may come late; after so long of the same trouble it does not. */
-const STUCK_MS = 45_000;
+const STUCK_MS = 30_000;
 
 const WAITED_FOR = new Set(['Deployment', 'HorizontalPodAutoscaler', 'Broker', 'Trigger', 'SinkBinding', 'PingSource', 'CustomResourceDefinition']);
 
