@@ -37,17 +37,14 @@ export interface Log {
 
 /**
  * What came of an event. The host writes `create`, `status` or `record`, and `outputs` so that a kill leaves all of it or none:
- * in one transaction where the store has them, else objects first, then the status with its outbox, then the events; a record and its events at once.
+ * in one transaction where the store has them, else objects first, then the status or record with its outbox, then the events.
  */
 export interface Outcome<E extends EventType> {
   /** New objects, with derived names: one that is there already is success. */
   create?: NewObj[];
   /** The object that the event is about, with the status it is to have; written only if nobody wrote since it was read. */
   status?: Obj;
-  /**
-   * In the place of `status`, where the event is about an object that is to be made: a record, with its status. Is it there by now, all is decided anew.
-   * `outputs` may be told before it is there, so they must be true of `create` alone.
-   */
+  /** In the place of `status`, where the event is about an object that is to be made: a record, with its status. Is it there by now, all is decided anew. */
   record?: NewObj;
   outputs?: Output<E>[];
 }

@@ -90,21 +90,11 @@ async function commit(cause: string, change: Change, read: Map<string, Outbox>, 
   if (!status && !record) return events.length > 0 ? options.broker.publish(events) : undefined;
   const entry = { cause, at: options.now(), ...(events.length > 0 && { events: events.map((event) => JSON.stringify(event)) }) };
   const written = record
-    ? await tellAndRecord(objects, withOutbox(record, [entry]), events, options)
-    : await updateAndTell(objects, withOutbox(status!, bounded([...(read.get(idOf(status!)) ?? outboxOf(status!)), entry])), events, options);
-  if (events.length > 0 && !options.durable) await strike(objects, written, [cause], options.log);
-}
-
-async function updateAndTell(objects: Objects, status: Obj, events: TidemillEvent[], { broker }: OutboxOptions): Promise<Obj> {
-  const updated = await objects.updateStatus(status);
-  if (events.length > 0) await broker.publish(events);
-  return updated;
-}
-
-/** At once: what is told with a record is so without it (Outcome.record), so nobody has to wait for its write. */
-async function tellAndRecord(objects: Objects, record: NewObj, events: TidemillEvent[], { broker }: OutboxOptions): Promise<Obj> {
-  const [made] = await Promise.all([createRecord(objects, record), events.length > 0 ? broker.publish(events) : undefined]);
-  return made;
+    ? await createRecord(objects, withOutbox(record, [entry]))
+    : await objects.updateStatus(withOutbox(status!, bounded([...(read.get(idOf(status!)) ?? outboxOf(status!)), entry])));
+  if (events.length === 0) return;
+  await options.broker.publish(events);
+  if (!options.durable) await strike(objects, written, [cause], options.log);
 }
 
 /** Whoever was faster has recorded what the event is about: the handler is to see that. */
