@@ -2,6 +2,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { releaseName } from '../decisions/names.ts';
+import type { TidemillEvent } from '../events/event.ts';
+import type { EventType } from '../events/types.ts';
 import type { SpecOf } from '../objects/kinds.ts';
 import { deletedEvent, minute, NONE, pushEvent, sha, taskRunEnded } from '../../test/fakes/events.ts';
 import { leaveSite } from '../../test/fakes/site.ts';
@@ -87,11 +89,22 @@ async function nothingIsLeft(world: World): Promise<void> {
   expect(await world.runner.running()).toEqual([]);
   expect(world.dead).toEqual([]);
   for (const { status } of await world.all('Execution')) expect(['Succeeded', 'Failed', 'Cancelled']).toContain(status!.phase);
-  const told = world.events
-    .filter((event) => event.type === 'dev.tidemill.execution.finished.v1')
-    .map((event) => (event.data as { execution: string }).execution);
-  expect(told.toSorted()).toEqual((await world.all('Execution')).map((execution) => execution.metadata.name).toSorted());
+  const names = (await world.all('Execution')).map((execution) => execution.metadata.name).toSorted();
+  expect(toldOf(world, 'dev.tidemill.execution.finished.v1').toSorted()).toEqual(names);
+  // Not each of them gets so far, but whichever does, does once: whoever decides again tells the same event, and no second one.
+  for (const type of ['dev.tidemill.artifact.resolved.v1', 'dev.tidemill.execution.started.v1'] as const) expectNoneTwice(toldOf(world, type));
 }
+
+/** The executions, and of artifacts those as well, that events of a type are about. One that is published again, under its own id, counts once. */
+function toldOf(world: World, type: EventType): string[] {
+  const about = ({ data }: TidemillEvent) => {
+    const { execution, artifact } = data as { execution: string; artifact?: string };
+    return artifact ? `${execution}/${artifact}` : execution;
+  };
+  return world.events.filter((event) => event.type === type).map(about);
+}
+
+const expectNoneTwice = (names: string[]) => expect(names.toSorted()).toEqual([...new Set(names)].toSorted());
 
 describe('three pushes, in any order of all their events', () => {
   it.each([undefined, { mode: 'parallel' as const }])('are three executions, and the newest commit is live (lane: %j)', async (lane) => {

@@ -25,7 +25,7 @@ async function survive(scenario: Scenario, what: string, kill: () => Promise<boo
   } catch (error) {
     const { message, cause } = error as Error;
     failures.push(`${what}: ${message}${cause instanceof Error ? ` (${cause.message})` : ''}`);
-    say(`FAILED ${failures.at(-1)}`);
+    say(`failed: ${failures.at(-1)}`);
     // The next one begins with a server that stands.
     if (!scenario.server.alive()) await scenario.restart();
   }
@@ -92,6 +92,6 @@ try {
 } finally {
   await scenario.close();
 }
-for (const failure of failures) say(`FAILED ${failure}`);
+for (const failure of failures) say(`✗ ${failure}`);
 process.stdout.write(`${passed} passed, ${failures.length} failed, 0 skipped\n`);
 process.exitCode = failures.length > 0 ? 1 : 0;

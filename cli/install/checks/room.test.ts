@@ -34,7 +34,16 @@ test.each([
   ['24581696Ki', 25_171_656_704],
   ['1G', 1e9],
   ['2e3', 2000],
+  ['12E-3', 0.012],
+  ['1E', 1e18],
+  ['1Ei', 1024 ** 6],
+  ['3P', 3e15],
+  ['250u', 0.00025],
+  ['1500000n', 0.0015],
+  ['.5', 0.5],
 ])('%s is %d', (text, wanted) => expect(quantity(text)).toBeCloseTo(wanted, 6));
+
+test.each(['', 'm', '1X', '1 G', 'none'])('"%s" is no quantity', (text) => expect(quantity(text)).toBeNaN());
 
 test('a Deployment counts as often as its autoscaler keeps it at least, and a Knative Service at least once, with which it begins', () => {
   const jetstream = manifests({ overlay: 'jetstream', size: 'production' });

@@ -19,12 +19,13 @@ interface PodSpec {
   initContainers?: { resources?: { requests?: Quantities } }[];
 }
 
-const FACTORS: Record<string, number> = { m: 1e-3, '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, Ki: 1024, Mi: 1024 ** 2, Gi: 1024 ** 3, Ti: 1024 ** 4 };
+const FACTORS: Record<string, number> = { n: 1e-9, u: 1e-6, m: 1e-3, '': 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12, P: 1e15, E: 1e18 };
+for (const [index, letter] of ['K', 'M', 'G', 'T', 'P', 'E'].entries()) FACTORS[`${letter}i`] = 1024 ** (index + 1);
 
-/** A quantity as Kubernetes writes it, such as "50m", "2" or "128Mi". NaN for what is none. */
+/** A quantity as Kubernetes writes it, such as "50m", "2", "128Mi" or "12e6". NaN for what is none. */
 export function quantity(text: string): number {
-  const [, number = '', unit = ''] = /^([\d.]+(?:e\d+)?)([a-zA-Z]*)$/.exec(text) ?? [];
-  return number === '' ? Number.NaN : Number(number) * (FACTORS[unit] ?? Number.NaN);
+  const [, number, unit = ''] = /^([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)([a-zA-Z]*)$/.exec(text) ?? [];
+  return Number(number) * (FACTORS[unit] ?? Number.NaN);
 }
 
 const amountOf = ({ cpu = '0', memory = '0' }: Quantities = {}): Amount => ({ cpu: quantity(cpu), memory: quantity(memory) });
