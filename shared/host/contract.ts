@@ -37,8 +37,7 @@ export interface Log {
 
 /**
  * What came of an event. The host writes `create`, `status` or `record`, and `outputs` so that a kill leaves all of it or none:
- * in one transaction where the store has them, else objects first, then the status with its outbox, then the events. A record may be written
- * while the objects are made: then its outbox has them too.
+ * in one transaction where the store has them, else objects first, then the status or record with its outbox, then the events.
  */
 export interface Outcome<E extends EventType> {
   /** New objects, with derived names: one that is there already is success. */

@@ -74,8 +74,6 @@ function withOutbox<O extends Obj | NewObj>(object: O, outbox: Outbox | undefine
 function decided(objects: Objects, object: Obj, entry: Outbox[number], options: OutboxOptions): AlreadyDecided {
   return new AlreadyDecided(idOf(object), async () => {
     if (!entry.events) return;
-    // Who recorded it may have been killed before all of this was made.
-    await Promise.all(toMake(entry).map((made) => createOnce(objects, made)));
     await options.broker.publish(eventsOf(entry));
     if (!options.durable) await strike(objects, object, [entry.cause], options.log);
   });
@@ -88,29 +86,15 @@ async function commit(cause: string, change: Change, read: Map<string, Outbox>, 
     if (create.length > 0 || status || record) throw new Error('A function that the graph grants no objects wants to write some');
     return options.broker.publish(events);
   }
-  const making = () => Promise.all(create.map((object) => createOnce(objects, object)));
-  const entry: Outbox[number] = { cause, at: options.now(), ...(events.length > 0 && { events: events.map((event) => JSON.stringify(event)) }) };
-  let written: Obj | undefined;
-  if (record && options.durable && events.length > 0) {
-    // Nobody waits for the other. Whoever is delivered it again makes what the record says and is not there.
-    const whole = withOutbox(record, [{ ...entry, ...(create.length > 0 && { create: create.map((object) => JSON.stringify(object)) }) }]);
-    written = await bothOf(createRecord(objects, whole), making());
-  } else {
-    await making();
-    if (record) written = await createRecord(objects, withOutbox(record, [entry]));
-    else if (status) written = await objects.updateStatus(withOutbox(status, bounded([...(read.get(idOf(status)) ?? outboxOf(status)), entry])));
-  }
+  await Promise.all(create.map((object) => createOnce(objects, object)));
+  if (!status && !record) return events.length > 0 ? options.broker.publish(events) : undefined;
+  const entry = { cause, at: options.now(), ...(events.length > 0 && { events: events.map((event) => JSON.stringify(event)) }) };
+  const written = record
+    ? await createRecord(objects, withOutbox(record, [entry]))
+    : await objects.updateStatus(withOutbox(status!, bounded([...(read.get(idOf(status!)) ?? outboxOf(status!)), entry])));
   if (events.length === 0) return;
   await options.broker.publish(events);
-  if (written && !options.durable) await strike(objects, written, [cause], options.log);
-}
-
-/** What the first came to, when both have ended. Nothing goes on behind the back of who is told of a failure. */
-async function bothOf<T>(one: Promise<T>, other: Promise<unknown>): Promise<T> {
-  await Promise.allSettled([one, other]);
-  const result = await one;
-  await other;
-  return result;
+  if (!options.durable) await strike(objects, written, [cause], options.log);
 }
 
 /** Whoever was faster has recorded what the event is about: the handler is to see that. */
@@ -152,14 +136,9 @@ function eventsOf(entry: Outbox[number]): TidemillEvent[] {
   return (entry.events ?? []).map((text) => parseEvent(JSON.parse(text)));
 }
 
-/** Checked when it is created. */
-function toMake(entry: Outbox[number]): NewObj[] {
-  return (entry.create ?? []).map((text) => JSON.parse(text) as NewObj);
-}
-
 /** What was published need not be told again. That it could not be struck is no failure: it is rung again, which changes nothing. */
 async function strike(objects: Objects, object: Obj, causes: readonly string[], log: Log): Promise<void> {
-  const struck = (outbox: Outbox) => outbox.map((entry) => (causes.includes(entry.cause) ? { cause: entry.cause, at: entry.at } : entry));
+  const struck = (outbox: Outbox) => outbox.map(({ cause, at, events }) => ({ cause, at, ...(events && !causes.includes(cause) && { events }) }));
   const { namespace, name } = object.metadata;
   try {
     await objects.updateStatus({ ...object, status: { ...object.status, outbox: struck(outboxOf(object)) } });
@@ -178,26 +157,17 @@ export function leftBehind(object: Obj, before: string): boolean {
   return outboxOf(object).some((entry) => entry.events && entry.at < before);
 }
 
-/**
- * Publishes what an object has left to tell since before that time, and strikes it. Resolves with how many events that were.
- * What is about an object that is not there yet is left to who makes that: it is delivered again until it has.
- */
+/** Publishes what an object has left to tell since before that time, and strikes it. Resolves with how many events that were. */
 export async function ringOutbox(objects: Objects, object: Obj, before: string, options: Pick<OutboxOptions, 'broker' | 'log'>): Promise<number> {
-  const due = outboxOf(object).filter((entry) => entry.events && entry.at < before);
-  const missing = await Promise.all(due.map((entry) => firstMissing(objects, entry)));
-  for (const id of missing) if (id) options.log.warn({ object: idOf(object), missing: id }, 'not told yet: what it is about is still to be made');
-  const entries = due.filter((_, index) => missing[index] === undefined);
+  const entries = outboxOf(object).filter((entry) => entry.events && entry.at < before);
   const events = entries.flatMap(eventsOf);
   if (events.length > 0) await options.broker.publish(events);
-  const causes = entries.map((entry) => entry.cause);
-  if (causes.length > 0) await strike(objects, object, causes, options.log);
+  if (entries.length > 0)
+    await strike(
+      objects,
+      object,
+      entries.map((entry) => entry.cause),
+      options.log,
+    );
   return events.length;
-}
-
-async function firstMissing(objects: Objects, entry: Outbox[number]): Promise<string | undefined> {
-  for (const made of toMake(entry)) {
-    const { namespace, name } = made.metadata;
-    if (!(await objects.get(made.kind, { namespace, name }))) return idOf(made);
-  }
-  return undefined;
 }

@@ -47,8 +47,7 @@ export const VALID = 'Valid: present, and False, only while spec is not as its k
 export const MAX_OUTBOX = 32;
 
 /**
- * What an event that was handled came to, written with the status itself: `events` (JSON, in order) until they are published,
- * and what is to be made before, where that is made while this is written.
+ * What an event that was handled came to, written with the status itself: `events` (JSON, in order) until they are published.
  * A cause that stands here is never decided again. Used where state and broker share no transaction.
  */
 export const outbox = z
@@ -57,11 +56,6 @@ export const outbox = z
       cause: text(64).describe('Hash of source and id of the event that was handled.'),
       at: timestamp.describe('When it was handled.'),
       events: z.array(z.string().max(262_144)).max(1000).optional().describe('Events that follow from it, as JSON, until they are published.'),
-      create: z
-        .array(z.string().max(262_144))
-        .max(2000)
-        .optional()
-        .describe('Objects that are made for it, as JSON, until its events are published: those may not be there yet.'),
     })),
   )
   .max(MAX_OUTBOX)
