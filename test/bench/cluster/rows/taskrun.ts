@@ -6,6 +6,7 @@ import type { Ground } from '../ground.ts';
 import type { Installed } from '../installed.ts';
 import { single, type Source, steady, sustained } from '../load.ts';
 import { bareClient, type Peer, templateOf, tektonTriggers } from '../peers.ts';
+import { sameWrites, WRITES } from '../same-writes.ts';
 import { removeTaskRuns, withoutTekton } from '../tekton.ts';
 
 /** On jetstream what is wanted is wanted of the rate, too. */
@@ -16,6 +17,7 @@ const IN_FLIGHT = [1, 16, 64] as const;
 const TRIGGERS_IN_FLIGHT = 16;
 /** Of each round on jetstream; of all on knative. */
 const SINGLES: Record<Overlay, number> = { jetstream: 20, knative: 40 };
+const TRIGGERS = 'Tekton Triggers, EventListener with GitHub interceptor';
 const REST_MS = 20;
 const NEW_COMMITS = 20;
 const PER_SECOND = 2;
@@ -27,6 +29,14 @@ interface Round {
   inFlight: number;
   ours: number;
   bare: number;
+  writes?: number;
+}
+
+interface Peers {
+  bare: Peer;
+  triggers: Peer | undefined;
+  /** On jetstream, where something is wanted of the rate. */
+  writes: Peer | undefined;
 }
 
 interface Measured {
@@ -36,6 +46,7 @@ interface Measured {
   bare: number[];
   unseen: number[];
   steady: Map<string, number[]>;
+  writesSteady?: Map<string, number[]>;
 }
 
 export async function taskRunRows(ground: Ground, overlay: Overlay, ours: Installed): Promise<BenchRow[]> {
@@ -46,17 +57,19 @@ export async function taskRunRows(ground: Ground, overlay: Overlay, ours: Instal
   const bare = await bareClient(ground, template);
   const triggers = await tektonTriggers(ground, template);
   if (!triggers) log('the cluster has no Tekton Triggers: its rows are left out. Install it to have them');
-  const namespaces = [ours.installation.projects, bare.namespace, ...(triggers ? [triggers.namespace] : [])];
-  const measured = await withoutTekton(ground, namespaces, () => measure(ground, overlay, ours, bare, triggers));
+  const writes = overlay === 'jetstream' ? await sameWrites(ground, ours, template) : undefined;
+  const peers: Peers = { bare, triggers, writes };
+  const namespaces = [ours.installation.projects, ...Object.values(peers).flatMap((peer: Peer | undefined) => (peer ? [peer.namespace] : []))];
+  const measured = await withoutTekton(ground, namespaces, () => measure(ground, overlay, ours, peers));
   return rowsOf(overlay, measured, triggers !== undefined);
 }
 
-async function measure(ground: Ground, overlay: Overlay, ours: Installed, bare: Peer, triggers: Peer | undefined): Promise<Measured> {
+async function measure(ground: Ground, overlay: Overlay, ours: Installed, { bare, triggers, writes }: Peers): Promise<Measured> {
   const { log } = ground;
   const measured: Measured = { rounds: [], triggers: [], ours: [], bare: [], unseen: [], steady: new Map() };
   const afresh = async () => {
     await ours.clean();
-    for (const peer of [bare, triggers]) if (peer) await removeTaskRuns(ground, peer.namespace);
+    for (const peer of [bare, triggers, writes]) if (peer) await removeTaskRuns(ground, peer.namespace);
     await ours.warm();
   };
   for (let round = 0; round < ROUNDS[overlay]; round++) {
@@ -67,9 +80,12 @@ async function measure(ground: Ground, overlay: Overlay, ours: Installed, bare: 
     measured.bare.push(...both.bare);
     log(`${overlay}: one push ${median(both.ours).toFixed(1)} ms, the bare creation ${median(both.bare).toFixed(1)} ms`);
     for (const inFlight of IN_FLIGHT) {
-      const one = { inFlight, ours: await sustained(ours.push, inFlight, ROUND_MS), bare: await sustained(bare.shot, inFlight, ROUND_MS) };
+      const one: Round = { inFlight, ours: await sustained(ours.push, inFlight, ROUND_MS), bare: await sustained(bare.shot, inFlight, ROUND_MS) };
+      if (writes) one.writes = await sustained(writes.shot, inFlight, ROUND_MS);
       measured.rounds.push(one);
-      log(`${overlay}: ${inFlight} in flight: ${one.ours.toFixed(1)} a second, the bare client ${one.bare.toFixed(1)}`);
+      log(
+        `${overlay}: ${inFlight} in flight: ${one.ours.toFixed(1)} a second, the bare client ${one.bare.toFixed(1)}, with the same writes ${one.writes?.toFixed(1)}`,
+      );
     }
     if (triggers) measured.triggers.push(await sustained(triggers.shot, TRIGGERS_IN_FLIGHT, ROUND_MS));
   }
@@ -78,11 +94,18 @@ async function measure(ground: Ground, overlay: Overlay, ours: Installed, bare: 
   const sources: Source[] = [{ name: 'ours', shot: ours.push }, ...(triggers ? [{ name: 'triggers', shot: triggers.shot }] : [])];
   log(`${overlay}: ${PER_SECOND} a second for ${STEADY_S[overlay]} s`);
   measured.steady = await steady(sources, PER_SECOND, STEADY_S[overlay]);
+  if (writes && triggers) {
+    const same: Source[] = [
+      { name: 'writes', shot: writes.shot },
+      { name: 'triggers', shot: triggers.shot },
+    ];
+    measured.writesSteady = await steady(same, PER_SECOND, STEADY_S[overlay]);
+  }
   await ours.clean();
   return measured;
 }
 
-function rowsOf(overlay: Overlay, { rounds, triggers, ours, bare, unseen, steady: at }: Measured, hasTriggers: boolean): BenchRow[] {
+function rowsOf(overlay: Overlay, { rounds, triggers, ours, bare, unseen, steady: at, writesSteady }: Measured, hasTriggers: boolean): BenchRow[] {
   const bench = `cluster, ${overlay}`;
   const client = 'bare client, the same TaskRun alone';
   const ms = (what: string, mine: number, theirs: number, target: string, ok: boolean, note?: string): BenchRow => ({
@@ -98,7 +121,7 @@ function rowsOf(overlay: Overlay, { rounds, triggers, ours, bare, unseen, steady
     ...(note && { note }),
   });
   const above = median(ours) - median(bare);
-  const rows: BenchRow[] = IN_FLIGHT.map((inFlight) => sustainedRow(bench, overlay, client, inFlight, rounds));
+  const rows: BenchRow[] = IN_FLIGHT.flatMap((inFlight) => [sustainedRow(bench, overlay, client, inFlight, rounds), ...writesRow(bench, inFlight, rounds)]);
   rows.push(
     ms(
       'one signed push → its TaskRun, p50',
@@ -112,7 +135,40 @@ function rowsOf(overlay: Overlay, { rounds, triggers, ours, bare, unseen, steady
     ms('the same of a commit that nobody has seen: `git fetch` included, p50', median(unseen), median(bare), 'reported', true, `${unseen.length} pushes`),
   );
   if (hasTriggers) rows.push(...triggersRows(bench, overlay, triggers, rounds, at));
+  if (writesSteady) {
+    const [mine, theirs] = ['writes', 'triggers'].map((name) => quantile(writesSteady.get(name)!, 0.99)) as [number, number];
+    rows.push({
+      bench,
+      what: `the same p99, of a bare client that makes the writes of a push (${WRITES}; nothing of ours runs)`,
+      ours: mine,
+      peer: TRIGGERS,
+      theirs,
+      unit: 'ms',
+      ratio: mine / theirs,
+      target: 'reported',
+      ok: true,
+    });
+  }
   return rows;
+}
+
+/** How much of what is below the bare client are the objects, and how much the functions. */
+function writesRow(bench: string, inFlight: number, rounds: readonly Round[]): BenchRow[] {
+  const of = rounds.flatMap((round) => (round.inFlight === inFlight && round.writes ? [{ ...round, writes: round.writes }] : []));
+  if (of.length === 0) return [];
+  return [
+    {
+      bench,
+      what: `the same, ${inFlight} in flight (${WRITES})`,
+      ours: median(of.map((round) => round.ours)),
+      peer: 'bare client, all the writes of a push',
+      theirs: median(of.map((round) => round.writes)),
+      unit: '1/s',
+      ratio: median(of.map(({ ours, writes }) => ours / writes)),
+      target: 'reported',
+      ok: true,
+    },
+  ];
 }
 
 function sustainedRow(bench: string, overlay: Overlay, peer: string, inFlight: number, rounds: readonly Round[]): BenchRow {
@@ -134,20 +190,19 @@ function sustainedRow(bench: string, overlay: Overlay, peer: string, inFlight: n
 }
 
 function triggersRows(bench: string, overlay: Overlay, rates: readonly number[], rounds: readonly Round[], at: Map<string, number[]>): BenchRow[] {
-  const peer = 'Tekton Triggers, EventListener with GitHub interceptor';
   const mine = at.get('ours')!;
   const theirs = at.get('triggers')!;
   const rate = median(rounds.filter(({ inFlight }) => inFlight === TRIGGERS_IN_FLIGHT).map(({ ours }) => ours));
   const row = (what: string, share: number, wanted: boolean): BenchRow => {
     const [a, b] = [quantile(mine, share), quantile(theirs, share)];
-    return { bench, what, ours: a, peer, theirs: b, unit: 'ms', ratio: a / b, target: wanted ? '< 1' : 'reported', ok: !wanted || a < b };
+    return { bench, what, ours: a, peer: TRIGGERS, theirs: b, unit: 'ms', ratio: a / b, target: wanted ? '< 1' : 'reported', ok: !wanted || a < b };
   };
   return [
     {
       bench,
       what: `TaskRuns a second, ${TRIGGERS_IN_FLIGHT} in flight`,
       ours: rate,
-      peer,
+      peer: TRIGGERS,
       theirs: median(rates),
       unit: '1/s',
       ratio: rate / median(rates),
