@@ -36,7 +36,7 @@ export async function findPush(event: Event, concerned: Promise<Obj<'Project'>[]
   const tell: Tell = { event: event.id, teller: moved.teller, at: now, pushedAt: moved.pushedAt, body: event.data.body };
   for (let occurrence = 0; occurrence < MAX_OCCURRENCES; occurrence++) {
     const name = pushName(event.data.repository, moved.ref, moved.before, moved.after, occurrence);
-    const push = await objects.get('Push', { namespace: home, name }, { mayLag: true });
+    const push = await objects.get('Push', { namespace: home, name });
     const first = addTeller({ told: [], results: [] }, tell);
     if (!push)
       return { name, isNew: true, answered: (what) => ({ record: { ...newPush(event, { namespace: home, name }, moved), status: { ...first, ...what } } }) };

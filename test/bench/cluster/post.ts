@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Ground } from './ground.ts';
 
 export interface Target {
@@ -12,11 +13,16 @@ export interface Target {
 }
 
 const CONNECT_MS = 1000;
+/** What has just become ready can be reached at its address a moment later. */
+const CONNECT_TRIES = 6;
 
 /** A Service by its own address where that can be reached from here, as on the cluster's own node; else by `kubectl port-forward`, which is slower. */
 export async function serviceTarget({ client, later, log }: Ground, namespace: string, service: string, port: number): Promise<Target> {
   const { spec } = await client.request<{ spec: { clusterIP: string } }>('GET', `/api/v1/namespaces/${namespace}/services/${service}`);
-  if (await reaches(spec.clusterIP, port)) return { url: `http://${spec.clusterIP}:${port}` };
+  for (let tries = 1; tries <= CONNECT_TRIES; tries++) {
+    if (await reaches(spec.clusterIP, port)) return { url: `http://${spec.clusterIP}:${port}` };
+    await sleep(CONNECT_MS);
+  }
   log(`${service} cannot be reached at its own address from here: its figures hold what kubectl port-forward takes`);
   const child = spawn('kubectl', ['-n', namespace, 'port-forward', `service/${service}`, `:${port}`], { stdio: ['ignore', 'pipe', 'inherit'] });
   later(`port-forward of ${service}`, async () => void child.kill('SIGTERM'));
