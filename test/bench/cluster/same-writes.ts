@@ -1,5 +1,6 @@
 // All that a push writes, written by a bare client: the objects without the functions. Below this no chain can stay that keeps them.
 import { randomBytes } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { watchArrivals } from './arrivals.ts';
 import type { Ground } from './ground.ts';
 import type { Installed } from './installed.ts';
@@ -15,6 +16,8 @@ interface Sample {
 
 const GROUP = '/apis/tidemill.dev/v1alpha1';
 const LANES = 64;
+const STATUS_TRIES = 100;
+const STATUS_MS = 50;
 
 /** In the order in which they are written: each waits for the one before, as what it says follows from it. The TaskRun is there before the last. */
 export const WRITES = 'the Lane’s status, the Execution, the Push, the TaskRun, the Execution’s status';
@@ -62,8 +65,10 @@ export async function sameWrites(ground: Ground, { installation, tell, arrivals:
 
 /** With the status that says what runs, which is written after the TaskRun. */
 async function written({ client }: Ground, path: string): Promise<Sample> {
-  for (;;) {
+  for (let tries = 1; tries <= STATUS_TRIES; tries++) {
     const found = await client.request<Sample>('GET', path);
     if (found.status) return found;
+    await sleep(STATUS_MS);
   }
+  throw new Error(`${path} has no status after ${(STATUS_TRIES * STATUS_MS) / 1000} s`);
 }

@@ -83,9 +83,8 @@ async function measure(ground: Ground, overlay: Overlay, ours: Installed, { bare
       const one: Round = { inFlight, ours: await sustained(ours.push, inFlight, ROUND_MS), bare: await sustained(bare.shot, inFlight, ROUND_MS) };
       if (writes) one.writes = await sustained(writes.shot, inFlight, ROUND_MS);
       measured.rounds.push(one);
-      log(
-        `${overlay}: ${inFlight} in flight: ${one.ours.toFixed(1)} a second, the bare client ${one.bare.toFixed(1)}, with the same writes ${one.writes?.toFixed(1)}`,
-      );
+      const all = one.writes === undefined ? '' : `, with all the writes of a push ${one.writes.toFixed(1)}`;
+      log(`${overlay}: ${inFlight} in flight: ${one.ours.toFixed(1)} a second, the bare client ${one.bare.toFixed(1)}${all}`);
     }
     if (triggers) measured.triggers.push(await sustained(triggers.shot, TRIGGERS_IN_FLIGHT, ROUND_MS));
   }
@@ -139,7 +138,7 @@ function rowsOf(overlay: Overlay, { rounds, triggers, ours, bare, unseen, steady
     const [mine, theirs] = ['writes', 'triggers'].map((name) => quantile(writesSteady.get(name)!, 0.99)) as [number, number];
     rows.push({
       bench,
-      what: `the same p99, of a bare client that makes the writes of a push (${WRITES}; nothing of ours runs)`,
+      what: `the same p99, of a bare client that makes the writes of a push (${WRITES}; no function of ours takes part)`,
       ours: mine,
       peer: TRIGGERS,
       theirs,
