@@ -1,4 +1,4 @@
-// All that a push writes, written by a bare client: the objects without the functions. Below this no chain can stay that keeps them.
+// All that a push writes, written by a bare client: the objects in their order, without the functions and the broker.
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { watchArrivals } from './arrivals.ts';
